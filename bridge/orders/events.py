@@ -1,0 +1,593 @@
+"""Everything that can happen, as immutable facts in the past tense. The journal is a list of these and nothing else.
+
+Fields are only ever added, with defaults; events are never renamed: a journal of today must fold in ten years. The JSON of
+an `Entry` is the journal record and, with the order beside it, the MQTT payload and the REST item. Names are FIX's in
+snake_case, `type` is the class's name in snake_case, absent means default.
+"""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+
+import msgspec
+
+from fixspec.enums import (
+    CxlRejReason,
+    CxlRejResponseTo,
+    ExecInst,
+    ExecRestatementReason,
+    OrdRejReason,
+    OrdType,
+    SecurityType,
+    Side,
+    TimeInForce,
+)
+
+
+def snake_case(name: str) -> str:
+    """`OrderFilled` → `order_filled`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Source(Enum):
+    """EventSource(5732): by which road a fact reached us."""
+
+    LIVE = "live"
+    RECON = "recon"
+    SNAPSHOT = "snapshot"
+    OPERATOR = "operator"
+
+
+class Mode(Enum):
+    """Mode(5736): simulated or real money."""
+
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class Initiator(Enum):
+    """Who asked for a cancel."""
+
+    CLIENT = "client"
+    MASS = "mass"
+    DISCONNECT = "disconnect"
+    OPERATOR = "operator"
+    KILL = "kill"
+    RISK = "risk"
+
+
+class Request(Enum):
+    """A request to the broker, as far as its outcome can be unknown."""
+
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    REPLACE = "replace"
+
+
+class TradingState(Enum):
+    """Trading state of a scope, least strict first (RISK-TCA section 4)."""
+
+    ACTIVE = "active"
+    REDUCE_ONLY = "reduce_only"
+    CANCEL_ONLY = "cancel_only"
+    LOCKED = "locked"
+
+
+class Scope(Enum):
+    """What a halt, a limit or a kill is for."""
+
+    GLOBAL = "global"
+    BROKER = "broker"
+    ACCOUNT = "account"
+    STRATEGY = "strategy"
+    SESSION = "session"
+    SYMBOL = "symbol"
+
+
+class Party(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One PartyID(448) with its source(447) and role(452), echoed on every report."""
+
+    party_id: str
+    source: str | None = None
+    role: int | None = None
+
+
+class Arrival(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The quote an order met, tags 5704-5708. Prices in the instrument's currency."""
+
+    bid: Decimal | None = None
+    offer: Decimal | None = None
+    mid: Decimal | None = None
+    quote_age_us: int | None = None
+    source: str = "none"
+
+
+class Timing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Stage times in microseconds, from the monotonic clock (tags 5721-5724)."""
+
+    risk_us: int | None = None
+    recv_to_wire_us: int | None = None
+    wire_to_ack_us: int | None = None
+    exec_to_report_us: int | None = None
+
+
+class Cost(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Execution cost of a fill in basis points, cost positive (RISK-TCA section 5; tags 5712-5715)."""
+
+    arrival_mid: Decimal | None = None
+    slippage_bps: Decimal | None = None
+    order_slippage_bps: Decimal | None = None
+    effective_spread_bps: Decimal | None = None
+    shortfall_bps: Decimal | None = None
+    benchmark: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=snake_case):
+    """Root of all events."""
+
+
+class OrderEvent(Event):
+    """An event of one order; `order_id` is OrderID(37), the `seq` of its OrderReceived; 0 where no order exists."""
+
+    order_id: int
+
+
+# --- the client's requests -------------------------------------------------------------------------------------------
+
+
+class OrderReceived(OrderEvent):
+    """A NewOrderSingle(D) was taken in. What it asks for, resolved: account, symbol and route are final."""
+
+    session_id: str
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce = TimeInForce.DAY
+    order_qty: Decimal | None = None
+    cash_order_qty: Decimal | None = None
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    transact_time: datetime
+    msg_seq_num: int = 0  # MsgSeqNum(34) of the message, 0 when it came by another channel
+    strategy: str | None = None  # SenderSubID(50)
+    broker: str = ""
+    expire_date: date | None = None
+    expire_time: datetime | None = None
+    exec_inst: tuple[ExecInst, ...] = ()
+    min_qty: Decimal | None = None
+    max_floor: Decimal | None = None
+    trading_session_id: str | None = None
+    security_type: SecurityType | None = None
+    currency: str | None = None
+    position_effect: str | None = None
+    locate_reqd: bool | None = None
+    secondary_cl_ord_id: str | None = None
+    cl_ord_link_id: str | None = None
+    parties: tuple[Party, ...] = ()
+    order_capacity: str | None = None
+    text: str | None = None
+    decision_px: Decimal | None = None
+    decision_time: datetime | None = None
+    allow_duplicate: bool = False
+    poss_resend: bool = False
+    arrival: Arrival | None = None
+    other: tuple[tuple[int, str], ...] = ()  # tags we do not model, as received
+
+
+class OrderRejected(OrderEvent):
+    """The order was refused, by us (`source` validation or risk) or by the broker. Terminal."""
+
+    code: str  # reason code of FIX-APP section 8
+    ord_rej_reason: OrdRejReason
+    text: str
+    source: str = "risk"
+    rule: str | None = None
+    limit: str | None = None
+    value: str | None = None
+    broker_code: str | None = None
+    transact_time: datetime | None = None
+
+
+class DuplicateRefused(OrderEvent):
+    """A NewOrderSingle repeated a ClOrdID(11) we know. `order_id` is the order that owns the id; it is untouched."""
+
+    session_id: str
+    msg_seq_num: int = 0
+    cl_ord_id: str
+    account: str
+    symbol: str
+    side: Side
+    text: str
+    same_terms: bool = False
+    poss_resend: bool = False
+
+
+class OrderRouted(OrderEvent):
+    """The order goes to a broker under our own id. Journalled before the first byte leaves."""
+
+    broker: str
+    broker_client_id: str
+    timing: Timing | None = None
+
+
+class CancelRequested(OrderEvent):
+    """A cancel of the whole remainder was asked for, by a client's OrderCancelRequest(F) or on its behalf."""
+
+    session_id: str
+    msg_seq_num: int = 0
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    transact_time: datetime | None = None
+    initiator: Initiator = Initiator.CLIENT
+    mass_id: int = 0
+    text: str | None = None
+
+
+class ReplaceRequested(OrderEvent):
+    """An OrderCancelReplaceRequest(G) was taken in: the whole new terms; `order_qty` is the new total."""
+
+    session_id: str
+    msg_seq_num: int = 0
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    broker_client_id: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce = TimeInForce.DAY
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    expire_date: date | None = None
+    expire_time: datetime | None = None
+    exec_inst: tuple[ExecInst, ...] = ()
+    transact_time: datetime
+    text: str | None = None
+
+
+class CancelRejected(OrderEvent):
+    """An F or G was refused (OrderCancelReject(9)). A pending request of that id ends; the order lives on as it was."""
+
+    session_id: str
+    msg_seq_num: int = 0
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    response_to: CxlRejResponseTo
+    cxl_rej_reason: CxlRejReason
+    code: str
+    text: str
+    rule: str | None = None
+    limit: str | None = None
+    value: str | None = None
+    broker_code: str | None = None
+
+
+class MassCancelRequested(Event):
+    """An OrderMassCancelRequest(q) was taken in; the orders it meant follow as CancelRequested with this `mass_id`."""
+
+    mass_id: int
+    session_id: str
+    msg_seq_num: int = 0
+    cl_ord_id: str
+    request_type: str
+    account: str | None = None
+    symbol: str | None = None
+    side: Side | None = None
+    order_ids: tuple[int, ...] = ()
+    refused: str | None = None
+
+
+# --- the broker's word, made fact ------------------------------------------------------------------------------------
+
+
+class OrderAccepted(OrderEvent):
+    """The broker works the order."""
+
+    broker_order_id: str
+    transact_time: datetime | None = None
+    held: bool = False  # WorkingIndicator(636)=N: waits for its trigger or for the session to open
+    source: Source = Source.LIVE
+    timing: Timing | None = None
+
+
+class OutcomeUnknown(OrderEvent):
+    """A request got no answer. It stays reserved and is resolved by asking the broker, never by time."""
+
+    request: Request
+    text: str
+
+
+class OrderFilled(OrderEvent):
+    """One execution. `exec_id` is ExecID(17), derived from the broker's execution id, so a repeat has the same."""
+
+    exec_id: str
+    broker_exec_id: str
+    last_qty: Decimal
+    last_px: Decimal
+    transact_time: datetime
+    mode: Mode = Mode.PAPER
+    source: Source = Source.LIVE
+    liquidity: str | None = None  # LastLiquidityInd(851): added, removed, routed
+    last_mkt: str | None = None
+    commission: Decimal | None = None
+    late: bool = False  # came after the order had ended
+    timing: Timing | None = None
+    cost: Cost | None = None
+
+
+class TradeCorrected(OrderEvent):
+    """The broker changed an execution: `exec_ref_id` is the ExecID it replaces (ExecType G)."""
+
+    exec_id: str
+    exec_ref_id: str
+    broker_exec_id: str
+    last_qty: Decimal
+    last_px: Decimal
+    transact_time: datetime
+    mode: Mode = Mode.PAPER
+    source: Source = Source.LIVE
+
+
+class TradeBusted(OrderEvent):
+    """The broker took an execution back (ExecType H)."""
+
+    exec_id: str
+    exec_ref_id: str
+    broker_exec_id: str
+    transact_time: datetime
+    mode: Mode = Mode.PAPER
+    source: Source = Source.LIVE
+
+
+class CommissionReported(OrderEvent):
+    """Commission of an execution became known later; `commission` is this execution's, in the account's currency."""
+
+    exec_ref_id: str
+    commission: Decimal
+    currency: str | None = None
+
+
+class OrderReplaced(OrderEvent):
+    """The broker confirmed a replace: these are the terms now."""
+
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    ord_type: OrdType
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expire_date: date | None = None
+    expire_time: datetime | None = None
+    exec_inst: tuple[ExecInst, ...] = ()
+    side: Side
+    broker_order_id: str | None = None
+    broker_client_id: str | None = None
+    emulated: bool = False
+    transact_time: datetime | None = None
+    source: Source = Source.LIVE
+
+
+class OrderRestated(OrderEvent):
+    """The broker changed terms by itself (ExecType D)."""
+
+    reason: ExecRestatementReason
+    order_qty: Decimal | None = None
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    broker_order_id: str | None = None
+    text: str | None = None
+    source: Source = Source.LIVE
+
+
+class OrderCanceled(OrderEvent):
+    """The remainder is cancelled. `cl_ord_id` is the request's when one asked, else absent (unsolicited)."""
+
+    cl_ord_id: str | None = None
+    orig_cl_ord_id: str | None = None
+    reason: ExecRestatementReason | None = None
+    text: str | None = None
+    transact_time: datetime | None = None
+    source: Source = Source.LIVE
+    cost: Cost | None = None
+
+
+class OrderExpired(OrderEvent):
+    """The time in force ended."""
+
+    transact_time: datetime | None = None
+    text: str | None = None
+    source: Source = Source.LIVE
+    cost: Cost | None = None
+
+
+class OrderDoneForDay(OrderEvent):
+    """The broker works it no more today; a GTC order comes back tomorrow."""
+
+    transact_time: datetime | None = None
+    source: Source = Source.LIVE
+
+
+class OrderSuspended(OrderEvent):
+    """The broker suspended the order (halt); `OrderRestated` reinstates it."""
+
+    transact_time: datetime | None = None
+    text: str | None = None
+
+
+class OrderAdopted(OrderEvent):
+    """An order that somebody made elsewhere was found at the broker and is kept as external (Origin(5733)=EXT)."""
+
+    account: str
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce = TimeInForce.DAY
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    broker: str
+    broker_order_id: str
+    broker_client_id: str | None = None
+    cum_qty: Decimal = Decimal(0)
+    avg_px: Decimal | None = None
+
+
+# --- trading states, limits, day -------------------------------------------------------------------------------------
+
+
+class TradingHalted(Event):
+    """A scope became stricter: `state` is what holds from now on."""
+
+    scope: Scope
+    name: str = ""
+    state: TradingState = TradingState.CANCEL_ONLY
+    who: str
+    reason: str
+    kill_epoch: int = 0  # > 0 when this is a kill
+
+
+class TradingResumed(Event):
+    """A scope became looser, by a named person."""
+
+    scope: Scope
+    name: str = ""
+    state: TradingState = TradingState.ACTIVE
+    who: str
+    reason: str
+
+
+class LimitChanged(Event):
+    """A risk limit was changed through the audited door; in force from `effective`, back at `expiry`."""
+
+    rule: str
+    scope: Scope
+    name: str = ""
+    old: str | None = None
+    new: str | None = None
+    who: str
+    reason: str
+    effective: datetime
+    expiry: datetime | None = None
+
+
+class DayOpened(Event):
+    """The account's trading day began with this equity (SOD), in the account's currency."""
+
+    account: str
+    day: date
+    equity: Decimal
+
+
+class BreakFound(Event):
+    """Reconciliation found our book and the broker's to differ."""
+
+    broker: str
+    kind: str
+    account: str | None = None
+    symbol: str | None = None
+    ours: str | None = None
+    theirs: str | None = None
+    order_id: int = 0
+    text: str | None = None
+
+
+class Reconciled(Event):
+    """A comparison with the broker ended."""
+
+    broker: str
+    trigger: str
+    orders: int = 0
+    executions: int = 0
+    positions: int = 0
+    breaks: int = 0
+
+
+# --- the journal's and the sessions' own facts (DURABILITY.md) -------------------------------------------------------
+
+
+class Segment(Event):
+    """First record of every journal segment."""
+
+    version: int
+    partition: int = 0
+    epoch: int
+    boot_id: str
+    prev_seq: int
+    prev_crc: str
+
+
+class Opened(Event):
+    """The daemon started on this journal; flushed before any port opens."""
+
+    epoch: int
+    clean: bool
+    boot_id: str = ""
+
+
+class Reserved(Event):
+    """Numbers below these limits may be used without waiting: `seq`, and MsgSeqNum(34) out per session."""
+
+    seq_limit: int
+    sender_limits: dict[str, int] = {}
+
+
+class Sent(Event):
+    """Which MsgSeqNum(34) carried which entry: pairs (34, seq)."""
+
+    session_id: str
+    pairs: tuple[tuple[int, int], ...]
+
+
+class SessionReset(Event):
+    """Both sequence numbers of a session are 1 again."""
+
+    session_id: str
+    reason: str
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of the journal. `account_prev` is the `seq` of the account's entry before this one, 0 for none."""
+
+    seq: int
+    time: datetime
+    event: "AnyEvent"
+    account_prev: int = 0
+
+
+AnyEvent = (
+    OrderReceived
+    | OrderRejected
+    | DuplicateRefused
+    | OrderRouted
+    | CancelRequested
+    | ReplaceRequested
+    | CancelRejected
+    | MassCancelRequested
+    | OrderAccepted
+    | OutcomeUnknown
+    | OrderFilled
+    | TradeCorrected
+    | TradeBusted
+    | CommissionReported
+    | OrderReplaced
+    | OrderRestated
+    | OrderCanceled
+    | OrderExpired
+    | OrderDoneForDay
+    | OrderSuspended
+    | OrderAdopted
+    | TradingHalted
+    | TradingResumed
+    | LimitChanged
+    | DayOpened
+    | BreakFound
+    | Reconciled
+    | Segment
+    | Opened
+    | Reserved
+    | Sent
+    | SessionReset
+)

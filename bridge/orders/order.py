@@ -1,0 +1,468 @@
+"""An order as its events left it, and the pure function that folds one more event.
+
+Facts are stored, views are derived: OrdStatus(39), LeavesQty(151) and AvgPx(6) are computed from fills, pending requests and
+the way the order ended, by the precedence rules of FIX 4.4 (ExecutionReport, OrdStatus precedence table).
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import Enum
+from typing import Any, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from bridge.orders.events import (
+    Arrival,
+    CancelRejected,
+    CancelRequested,
+    CommissionReported,
+    Entry,
+    Event,
+    Initiator,
+    Mode,
+    OrderAccepted,
+    OrderAdopted,
+    OrderCanceled,
+    OrderDoneForDay,
+    OrderExpired,
+    OrderFilled,
+    OrderReceived,
+    OrderRejected,
+    OrderReplaced,
+    OrderRestated,
+    OrderRouted,
+    OrderSuspended,
+    OutcomeUnknown,
+    Party,
+    ReplaceRequested,
+    Request,
+    TradeBusted,
+    TradeCorrected,
+)
+from fixspec.enums import CxlRejResponseTo, ExecInst, OrdStatus, OrdType, SecurityType, Side, TimeInForce
+
+ZERO = Decimal(0)
+EIGHT_PLACES = Decimal("0.00000001")
+
+
+class Closed(Enum):
+    """Why an order ended, as a fact. A completely filled order has no such fact: its fills say so."""
+
+    REJECTED = "rejected"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class PendingCancel(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A cancel that waits for its answer."""
+
+    cl_ord_id: str
+    session_id: str
+    initiator: Initiator = Initiator.CLIENT
+    mass_id: int = 0
+
+
+class PendingReplace(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A replace that waits for its answer, with the terms it asks for."""
+
+    cl_ord_id: str
+    session_id: str
+    broker_client_id: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    order_qty: Decimal
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    expire_date: date | None = None
+    expire_time: datetime | None = None
+    exec_inst: tuple[ExecInst, ...] = ()
+    transact_time: datetime | None = None
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One order through its whole replace chain. Quantities in units of OrderQty(38), prices per unit."""
+
+    order_id: int
+    session_id: str
+    cl_ord_id: str  # the last accepted one of the chain
+    orig_cl_ord_id: str | None = None
+    account: str
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    order_qty: Decimal | None
+    cash_order_qty: Decimal | None = None
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    expire_date: date | None = None
+    expire_time: datetime | None = None
+    exec_inst: tuple[ExecInst, ...] = ()
+    min_qty: Decimal | None = None
+    max_floor: Decimal | None = None
+    trading_session_id: str | None = None
+    security_type: SecurityType | None = None
+    currency: str | None = None
+    position_effect: str | None = None
+    locate_reqd: bool | None = None
+    secondary_cl_ord_id: str | None = None
+    cl_ord_link_id: str | None = None
+    parties: tuple[Party, ...] = ()
+    order_capacity: str | None = None
+    strategy: str | None = None
+    broker: str = ""
+    broker_client_id: str | None = None
+    broker_order_id: str | None = None
+    transact_time: datetime
+    received: datetime
+    routed: bool = False
+    accepted: bool = False
+    held: bool = False
+    suspended: bool = False
+    done_for_day: bool = False
+    external: bool = False
+    cum_qty: Decimal = ZERO
+    gross: Decimal = ZERO  # sum of last_qty * last_px over live fills
+    commission: Decimal = ZERO
+    fills: int = 0
+    unknown: Request | None = None  # the request whose outcome nobody has told
+    pending_cancel: PendingCancel | None = None
+    pending_replace: PendingReplace | None = None
+    closed: Closed | None = None
+    arrival: Arrival | None = None
+    decision_px: Decimal | None = None
+    decision_time: datetime | None = None
+    mode: Mode = Mode.PAPER
+    last_seq: int = 0
+
+    @property
+    def ord_status(self) -> OrdStatus:
+        """OrdStatus(39): the true state of highest precedence (invariant I5)."""
+        if self.pending_cancel is not None:
+            return OrdStatus.PENDING_CANCEL
+        if self.pending_replace is not None:
+            return OrdStatus.PENDING_REPLACE
+        return self.settled_status
+
+    @property
+    def settled_status(self) -> OrdStatus:
+        """OrdStatus(39) without pending requests: what stays when they are refused."""
+        cum = self.cum_qty
+        if self.closed is Closed.REJECTED and not cum:
+            return OrdStatus.REJECTED
+        if self.done_for_day:
+            return OrdStatus.DONE_FOR_DAY
+        if cum and self.order_qty is not None and cum >= self.order_qty:
+            return OrdStatus.FILLED
+        if self.suspended:
+            return OrdStatus.SUSPENDED
+        if self.closed is Closed.CANCELED:
+            return OrdStatus.CANCELED
+        if self.closed is Closed.EXPIRED:
+            return OrdStatus.EXPIRED
+        if cum:
+            return OrdStatus.PARTIALLY_FILLED
+        return OrdStatus.NEW if self.accepted else OrdStatus.PENDING_NEW
+
+    @property
+    def open(self) -> bool:
+        """True while anything can still be executed by right: neither closed nor completely filled."""
+        return self.closed is None and not self.filled
+
+    @property
+    def filled(self) -> bool:
+        """CumQty(14) has reached OrderQty(38)."""
+        return self.order_qty is not None and self.cum_qty >= self.order_qty
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        """LeavesQty(151): 0 when the order has ended, also 0 when a day order is done for the day (invariant I3)."""
+        if self.closed is not None or self.order_qty is None:
+            return ZERO
+        if self.done_for_day and self.time_in_force is TimeInForce.DAY:
+            return ZERO
+        left = self.order_qty - self.cum_qty
+        return left if left > 0 else ZERO
+
+    @property
+    def avg_px(self) -> Decimal:
+        """AvgPx(6), exact to 8 places, half even; 0 while nothing is filled (invariant I2)."""
+        if not self.cum_qty:
+            return ZERO
+        return plain((self.gross / self.cum_qty).quantize(EIGHT_PLACES, ROUND_HALF_EVEN))
+
+    @property
+    def reserved_qty(self) -> Decimal:
+        """What the order may still execute at worst: the larger of the old and the requested leaves."""
+        if self.closed is not None or self.order_qty is None:
+            return ZERO
+        qty = self.order_qty
+        if self.pending_replace is not None and self.pending_replace.order_qty > qty:
+            qty = self.pending_replace.order_qty
+        left = qty - self.cum_qty
+        return left if left > 0 else ZERO
+
+
+def plain(value: Decimal) -> Decimal:
+    """The same number without trailing zeros and without an exponent when printed, except below 1E-6."""
+    value = value.normalize()
+    return value.quantize(Decimal(1)) if value.as_tuple().exponent > 0 else value  # type: ignore[operator]
+
+
+def received(entry: Entry, event: OrderReceived) -> Order:
+    """The order that an OrderReceived brings to life."""
+    return Order(
+        order_id=event.order_id,
+        session_id=event.session_id,
+        cl_ord_id=event.cl_ord_id,
+        account=event.account,
+        symbol=event.symbol,
+        side=event.side,
+        ord_type=event.ord_type,
+        time_in_force=event.time_in_force,
+        order_qty=event.order_qty,
+        cash_order_qty=event.cash_order_qty,
+        price=event.price,
+        stop_px=event.stop_px,
+        expire_date=event.expire_date,
+        expire_time=event.expire_time,
+        exec_inst=event.exec_inst,
+        min_qty=event.min_qty,
+        max_floor=event.max_floor,
+        trading_session_id=event.trading_session_id,
+        security_type=event.security_type,
+        currency=event.currency,
+        position_effect=event.position_effect,
+        locate_reqd=event.locate_reqd,
+        secondary_cl_ord_id=event.secondary_cl_ord_id,
+        cl_ord_link_id=event.cl_ord_link_id,
+        parties=event.parties,
+        order_capacity=event.order_capacity,
+        strategy=event.strategy,
+        broker=event.broker,
+        transact_time=event.transact_time,
+        received=entry.time,
+        arrival=event.arrival,
+        decision_px=event.decision_px,
+        decision_time=event.decision_time,
+        last_seq=entry.seq,
+    )
+
+
+def adopted(entry: Entry, event: OrderAdopted) -> Order:
+    """An external order, as the broker lists it. It belongs to no session."""
+    return Order(
+        order_id=event.order_id,
+        session_id="",
+        cl_ord_id=f"EXT-{event.order_id}",
+        account=event.account,
+        symbol=event.symbol,
+        side=event.side,
+        ord_type=event.ord_type,
+        time_in_force=event.time_in_force,
+        order_qty=event.order_qty,
+        price=event.price,
+        stop_px=event.stop_px,
+        broker=event.broker,
+        broker_client_id=event.broker_client_id,
+        broker_order_id=event.broker_order_id,
+        transact_time=entry.time,
+        received=entry.time,
+        routed=True,
+        accepted=True,
+        external=True,
+        last_seq=entry.seq,
+    )
+
+
+# One short function per event: which fields it changes. `last_seq` is set for all of them in `apply`.
+
+
+def _rejected(order: Order, event: OrderRejected) -> dict[str, Any]:
+    return {"closed": Closed.REJECTED, "unknown": None, "pending_cancel": None, "pending_replace": None}
+
+
+def _routed(order: Order, event: OrderRouted) -> dict[str, Any]:
+    return {"routed": True, "broker": event.broker, "broker_client_id": event.broker_client_id}
+
+
+def _accepted(order: Order, event: OrderAccepted) -> dict[str, Any]:
+    unknown = None if order.unknown is Request.SUBMIT else order.unknown
+    return {"accepted": True, "held": event.held, "broker_order_id": event.broker_order_id, "unknown": unknown}
+
+
+def _unknown(order: Order, event: OutcomeUnknown) -> dict[str, Any]:
+    return {"unknown": event.request}
+
+
+def _filled(order: Order, event: OrderFilled) -> dict[str, Any]:
+    return {
+        "cum_qty": order.cum_qty + event.last_qty,
+        "gross": order.gross + event.last_qty * event.last_px,
+        "commission": order.commission + (event.commission or ZERO),
+        "fills": order.fills + 1,
+        "held": False,
+        "mode": event.mode,
+        "unknown": None if order.unknown is Request.SUBMIT else order.unknown,
+    }
+
+
+def _commission(order: Order, event: CommissionReported) -> dict[str, Any]:
+    return {"commission": order.commission + event.commission}
+
+
+def _cancel_requested(order: Order, event: CancelRequested) -> dict[str, Any]:
+    return {"pending_cancel": PendingCancel(event.cl_ord_id, event.session_id, event.initiator, event.mass_id)}
+
+
+def _replace_requested(order: Order, event: ReplaceRequested) -> dict[str, Any]:
+    return {
+        "pending_replace": PendingReplace(
+            cl_ord_id=event.cl_ord_id,
+            session_id=event.session_id,
+            broker_client_id=event.broker_client_id,
+            side=event.side,
+            ord_type=event.ord_type,
+            time_in_force=event.time_in_force,
+            order_qty=event.order_qty,
+            price=event.price,
+            stop_px=event.stop_px,
+            expire_date=event.expire_date,
+            expire_time=event.expire_time,
+            exec_inst=event.exec_inst,
+            transact_time=event.transact_time,
+        )
+    }
+
+
+def _cancel_rejected(order: Order, event: CancelRejected) -> dict[str, Any]:
+    """Ends the pending request of that id; a refusal of an id that is not pending changes nothing."""
+    cancel, pending = order.pending_cancel, order.pending_replace
+    if event.response_to is CxlRejResponseTo.ORDER_CANCEL_REQUEST:
+        if cancel is not None and cancel.cl_ord_id == event.cl_ord_id:
+            return {"pending_cancel": None, "unknown": None if order.unknown is Request.CANCEL else order.unknown}
+    elif pending is not None and pending.cl_ord_id == event.cl_ord_id:
+        return {"pending_replace": None, "unknown": None if order.unknown is Request.REPLACE else order.unknown}
+    return {}
+
+
+def _replaced(order: Order, event: OrderReplaced) -> dict[str, Any]:
+    changes: dict[str, Any] = {
+        "cl_ord_id": event.cl_ord_id,
+        "orig_cl_ord_id": event.orig_cl_ord_id,
+        "side": event.side,
+        "ord_type": event.ord_type,
+        "time_in_force": event.time_in_force,
+        "order_qty": event.order_qty,
+        "price": event.price,
+        "stop_px": event.stop_px,
+        "expire_date": event.expire_date,
+        "expire_time": event.expire_time,
+        "exec_inst": event.exec_inst,
+        "pending_replace": None,
+        "unknown": None if order.unknown is Request.REPLACE else order.unknown,
+    }
+    if event.broker_order_id is not None:
+        changes["broker_order_id"] = event.broker_order_id
+    if event.broker_client_id is not None:
+        changes["broker_client_id"] = event.broker_client_id
+    return changes
+
+
+def _restated(order: Order, event: OrderRestated) -> dict[str, Any]:
+    changes: dict[str, Any] = {"suspended": False, "done_for_day": False}
+    for field in ("order_qty", "price", "stop_px", "broker_order_id"):
+        value = getattr(event, field)
+        if value is not None:
+            changes[field] = value
+    return changes
+
+
+def _ended(closed: Closed) -> Callable[[Order, Event], dict[str, Any]]:
+    def ended(order: Order, event: Event) -> dict[str, Any]:
+        return {
+            "closed": closed,
+            "pending_cancel": None,
+            "pending_replace": None,
+            "suspended": False,
+            "held": False,
+            "unknown": None,
+        }
+
+    return ended
+
+
+def _done_for_day(order: Order, event: OrderDoneForDay) -> dict[str, Any]:
+    return {"done_for_day": True}
+
+
+def _suspended(order: Order, event: OrderSuspended) -> dict[str, Any]:
+    return {"suspended": True}
+
+
+_APPLY: dict[type[Event], Callable[[Order, Any], dict[str, Any]]] = {
+    OrderRejected: _rejected,
+    OrderRouted: _routed,
+    OrderAccepted: _accepted,
+    OutcomeUnknown: _unknown,
+    OrderFilled: _filled,
+    CommissionReported: _commission,
+    CancelRequested: _cancel_requested,
+    ReplaceRequested: _replace_requested,
+    CancelRejected: _cancel_rejected,
+    OrderReplaced: _replaced,
+    OrderRestated: _restated,
+    OrderCanceled: _ended(Closed.CANCELED),
+    OrderExpired: _ended(Closed.EXPIRED),
+    OrderDoneForDay: _done_for_day,
+    OrderSuspended: _suspended,
+}
+
+
+class Execution(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A live fill, kept so that a correction or bust can undo exactly what it did."""
+
+    order_id: int
+    exec_id: str  # the last ExecID(17) of this execution, which a later correction names
+    last_qty: Decimal
+    last_px: Decimal
+    busted: bool = False
+    revision: int = 0
+    commission: Decimal | None = None
+
+
+def corrected(order: Order, was: Execution, event: TradeCorrected) -> dict[str, Any]:
+    """CumQty and the gross sum with one execution exchanged."""
+    return {
+        "cum_qty": order.cum_qty - was.last_qty + event.last_qty,
+        "gross": order.gross - was.last_qty * was.last_px + event.last_qty * event.last_px,
+    }
+
+
+def busted(order: Order, was: Execution, event: TradeBusted) -> dict[str, Any]:
+    """CumQty and the gross sum with one execution taken out."""
+    return {
+        "cum_qty": order.cum_qty - was.last_qty,
+        "gross": order.gross - was.last_qty * was.last_px,
+        "fills": order.fills - 1,
+    }
+
+
+def apply(order: Order, entry: Entry, was: Execution | None = None) -> Order:
+    """The order after `entry`. `was` is the execution that a correction or bust is about.
+
+    Pure: reads no clock, raises KeyError for an event that is not about an order (a bug).
+    """
+    event = entry.event
+    if isinstance(event, TradeCorrected):
+        assert was is not None
+        changes = corrected(order, was, event)
+    elif isinstance(event, TradeBusted):
+        assert was is not None
+        changes = busted(order, was, event)
+    else:
+        changes = _APPLY[cast("type[Event]", type(event))](order, event)
+    return replace(order, last_seq=entry.seq, **changes)
