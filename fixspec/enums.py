@@ -6,7 +6,7 @@ Names follow the descriptions of the FIX 4.4 specification.
 """
 
 from enum import Enum
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 
 class FixEnum(Enum):
@@ -23,7 +23,7 @@ class FixEnum(Enum):
         return member
 
     def __init_subclass__(cls) -> None:
-        cls.by_wire = {member.wire: member for member in cls.__members__.values()}
+        cls.by_wire = cast("dict[bytes, Self]", {member.wire: member for member in cls})
 
     # Members are singletons, so identity hashes them; Enum would hash the name on every lookup.
     __hash__ = object.__hash__
@@ -182,7 +182,7 @@ class OrdType(FixEnum):
 
 
 class TimeInForce(FixEnum):
-    """TimeInForce(59): how long an order XX
+    """TimeInForce(59): how long an order stays in force, in the desk's abbreviations."""
 
     DAY = "day", b"0"
     GOOD_TILL_CANCEL = "gtc", b"1"

@@ -2,9 +2,9 @@
 
 A field bears its FIX name in snake_case: `cl_ord_id` is ClOrdID(11), so its tag and type come from the dictionary and
 need no annotation here. Fields the specification always requires have no default; everything else is None or () when
-absent. A repeating group is a tuple of Structs which name the NumInGroup field that counts them. Data fields (`raw_data`)
-carry their length themselves; the codec writes and reads RawDataLength(95) and its kind. The order of the fields is their
-order on the wire.
+absent. A repeating group is a tuple of Structs which name the NumInGroup field that counts them. Data fields
+(`raw_data`) carry their length themselves; the codec writes and reads RawDataLength(95) and its kind. The order of the
+fields is their order on the wire.
 
 `other` holds what a message carried beyond the modelled fields (unknown, user-defined, or FIX fields we do not use) in
 wire order; it is written back after the modelled fields.
@@ -150,7 +150,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_only=
 # Repeating groups
 
 
-class PartySubID(Group, kw_only=True):
+class PartySubID(Group, frozen=True, kw_only=True):
     """NoPartySubIDs(802)."""
 
     count_tag: ClassVar[int] = 802
@@ -160,7 +160,7 @@ class PartySubID(Group, kw_only=True):
     other: Fields = ()
 
 
-class Party(Group, kw_only=True):
+class Party(Group, frozen=True, kw_only=True):
     """NoPartyIDs(453)."""
 
     count_tag: ClassVar[int] = 453
@@ -172,7 +172,7 @@ class Party(Group, kw_only=True):
     other: Fields = ()
 
 
-class TradingSession(Group, kw_only=True):
+class TradingSession(Group, frozen=True, kw_only=True):
     """NoTradingSessions(386)."""
 
     count_tag: ClassVar[int] = 386
@@ -182,7 +182,7 @@ class TradingSession(Group, kw_only=True):
     other: Fields = ()
 
 
-class SecurityAltID(Group, kw_only=True):
+class SecurityAltID(Group, frozen=True, kw_only=True):
     """NoSecurityAltID(454)."""
 
     count_tag: ClassVar[int] = 454
@@ -192,7 +192,7 @@ class SecurityAltID(Group, kw_only=True):
     other: Fields = ()
 
 
-class AffectedOrder(Group, kw_only=True):
+class AffectedOrder(Group, frozen=True, kw_only=True):
     """NoAffectedOrders(534)."""
 
     count_tag: ClassVar[int] = 534
@@ -203,7 +203,7 @@ class AffectedOrder(Group, kw_only=True):
     other: Fields = ()
 
 
-class ContraBroker(Group, kw_only=True):
+class ContraBroker(Group, frozen=True, kw_only=True):
     """NoContraBrokers(382)."""
 
     count_tag: ClassVar[int] = 382
@@ -216,7 +216,7 @@ class ContraBroker(Group, kw_only=True):
     other: Fields = ()
 
 
-class MiscFee(Group, kw_only=True):
+class MiscFee(Group, frozen=True, kw_only=True):
     """NoMiscFees(136)."""
 
     count_tag: ClassVar[int] = 136
@@ -228,7 +228,7 @@ class MiscFee(Group, kw_only=True):
     other: Fields = ()
 
 
-class Position(Group, kw_only=True):
+class Position(Group, frozen=True, kw_only=True):
     """NoPositions(702)."""
 
     count_tag: ClassVar[int] = 702
@@ -240,7 +240,7 @@ class Position(Group, kw_only=True):
     other: Fields = ()
 
 
-class PositionAmount(Group, kw_only=True):
+class PositionAmount(Group, frozen=True, kw_only=True):
     """NoPosAmt(753)."""
 
     count_tag: ClassVar[int] = 753
@@ -250,7 +250,7 @@ class PositionAmount(Group, kw_only=True):
     other: Fields = ()
 
 
-class TradeDate(Group, kw_only=True):
+class TradeDate(Group, frozen=True, kw_only=True):
     """NoDates(580): a range when there are two."""
 
     count_tag: ClassVar[int] = 580
@@ -260,7 +260,7 @@ class TradeDate(Group, kw_only=True):
     other: Fields = ()
 
 
-class CollateralQualifier(Group, kw_only=True):
+class CollateralQualifier(Group, frozen=True, kw_only=True):
     """NoCollInquiryQualifier(938)."""
 
     count_tag: ClassVar[int] = 938
@@ -269,7 +269,7 @@ class CollateralQualifier(Group, kw_only=True):
     other: Fields = ()
 
 
-class SupportedMsgType(Group, kw_only=True):
+class SupportedMsgType(Group, frozen=True, kw_only=True):
     """NoMsgTypes(384) of a Logon(A)."""
 
     count_tag: ClassVar[int] = 384
@@ -279,7 +279,7 @@ class SupportedMsgType(Group, kw_only=True):
     other: Fields = ()
 
 
-class TradeSide(Group, kw_only=True):
+class TradeSide(Group, frozen=True, kw_only=True):
     """NoSides(552) of a TradeCaptureReport(AE)."""
 
     count_tag: ClassVar[int] = 552
@@ -316,7 +316,7 @@ class TradeSide(Group, kw_only=True):
     other: Fields = ()
 
 
-class RelatedSymbol(Group, kw_only=True):
+class RelatedSymbol(Group, frozen=True, kw_only=True):
     """NoRelatedSym(146) of a SecurityList(y). Tick, lot and capability notes beyond FIX 4.4 travel in `text`."""
 
     count_tag: ClassVar[int] = 146
@@ -351,7 +351,7 @@ class RelatedSymbol(Group, kw_only=True):
 # Session messages
 
 
-class Heartbeat(Message, kw_only=True):
+class Heartbeat(Message, frozen=True, kw_only=True):
     """Heartbeat(0)."""
 
     msg_type: ClassVar[MsgType] = MsgType.HEARTBEAT
@@ -360,7 +360,7 @@ class Heartbeat(Message, kw_only=True):
     other: Fields = ()
 
 
-class TestRequest(Message, kw_only=True):
+class TestRequest(Message, frozen=True, kw_only=True):
     """TestRequest(1)."""
 
     __test__: ClassVar[bool] = False  # pytest takes classes named Test... for its own
@@ -370,7 +370,7 @@ class TestRequest(Message, kw_only=True):
     other: Fields = ()
 
 
-class ResendRequest(Message, kw_only=True):
+class ResendRequest(Message, frozen=True, kw_only=True):
     """ResendRequest(2); EndSeqNo(16) 0 asks for everything from BeginSeqNo(7) on."""
 
     msg_type: ClassVar[MsgType] = MsgType.RESEND_REQUEST
@@ -380,7 +380,7 @@ class ResendRequest(Message, kw_only=True):
     other: Fields = ()
 
 
-class Reject(Message, kw_only=True):
+class Reject(Message, frozen=True, kw_only=True):
     """Reject(3): the session-level refusal of one message."""
 
     msg_type: ClassVar[MsgType] = MsgType.REJECT
@@ -394,7 +394,7 @@ class Reject(Message, kw_only=True):
     other: Fields = ()
 
 
-class SequenceReset(Message, kw_only=True):
+class SequenceReset(Message, frozen=True, kw_only=True):
     """SequenceReset(4): gap fill when GapFillFlag(123) is Y, reset otherwise."""
 
     msg_type: ClassVar[MsgType] = MsgType.SEQUENCE_RESET
@@ -404,7 +404,7 @@ class SequenceReset(Message, kw_only=True):
     other: Fields = ()
 
 
-class Logout(Message, kw_only=True):
+class Logout(Message, frozen=True, kw_only=True):
     """Logout(5)."""
 
     msg_type: ClassVar[MsgType] = MsgType.LOGOUT
@@ -414,7 +414,7 @@ class Logout(Message, kw_only=True):
     other: Fields = ()
 
 
-class Logon(Message, kw_only=True):
+class Logon(Message, frozen=True, kw_only=True):
     """Logon(A). HeartBtInt(108) is in seconds, CodGraceMs(5742) in milliseconds."""
 
     msg_type: ClassVar[MsgType] = MsgType.LOGON
@@ -441,7 +441,7 @@ class Logon(Message, kw_only=True):
 # Orders in
 
 
-class NewOrderSingle(Message, kw_only=True):
+class NewOrderSingle(Message, frozen=True, kw_only=True):
     """NewOrderSingle(D)."""
 
     msg_type: ClassVar[MsgType] = MsgType.NEW_ORDER_SINGLE
@@ -525,7 +525,7 @@ class NewOrderSingle(Message, kw_only=True):
     other: Fields = ()
 
 
-class OrderCancelRequest(Message, kw_only=True):
+class OrderCancelRequest(Message, frozen=True, kw_only=True):
     """OrderCancelRequest(F): the whole remainder is asked for, whatever OrderQty(38) says."""
 
     msg_type: ClassVar[MsgType] = MsgType.ORDER_CANCEL_REQUEST
@@ -562,7 +562,7 @@ class OrderCancelRequest(Message, kw_only=True):
     other: Fields = ()
 
 
-class OrderCancelReplaceRequest(Message, kw_only=True):
+class OrderCancelReplaceRequest(Message, frozen=True, kw_only=True):
     """OrderCancelReplaceRequest(G): restates the whole order; OrderQty(38) is the new total, filled part included."""
 
     msg_type: ClassVar[MsgType] = MsgType.ORDER_CANCEL_REPLACE_REQUEST
@@ -646,7 +646,7 @@ class OrderCancelReplaceRequest(Message, kw_only=True):
     other: Fields = ()
 
 
-class OrderStatusRequest(Message, kw_only=True):
+class OrderStatusRequest(Message, frozen=True, kw_only=True):
     """OrderStatusRequest(H)."""
 
     msg_type: ClassVar[MsgType] = MsgType.ORDER_STATUS_REQUEST
@@ -669,7 +669,7 @@ class OrderStatusRequest(Message, kw_only=True):
     other: Fields = ()
 
 
-class OrderMassStatusRequest(Message, kw_only=True):
+class OrderMassStatusRequest(Message, frozen=True, kw_only=True):
     """OrderMassStatusRequest(AF); IncludeClosed(5747) adds orders closed today."""
 
     msg_type: ClassVar[MsgType] = MsgType.ORDER_MASS_STATUS_REQUEST
@@ -694,7 +694,7 @@ class OrderMassStatusRequest(Message, kw_only=True):
     other: Fields = ()
 
 
-class OrderMassCancelRequest(Message, kw_only=True):
+class OrderMassCancelRequest(Message, frozen=True, kw_only=True):
     """OrderMassCancelRequest(q)."""
 
     msg_type: ClassVar[MsgType] = MsgType.ORDER_MASS_CANCEL_REQUEST
@@ -723,7 +723,7 @@ class OrderMassCancelRequest(Message, kw_only=True):
 # Reports out
 
 
-class OrderMassCancelReport(Message, kw_only=True):
+class OrderMassCancelReport(Message, frozen=True, kw_only=True):
     """OrderMassCancelReport(r)."""
 
     msg_type: ClassVar[MsgType] = MsgType.ORDER_MASS_CANCEL_REPORT
@@ -758,7 +758,7 @@ class OrderMassCancelReport(Message, kw_only=True):
     other: Fields = ()
 
 
-class ExecutionReport(Message, kw_only=True):
+class ExecutionReport(Message, frozen=True, kw_only=True):
     """ExecutionReport(8).
 
     The slippages 5712 to 5715 are in basis points, positive = cost. ArrivalQuoteAgeMicros(5707) and 5721 to 5724 are in
@@ -905,7 +905,7 @@ class ExecutionReport(Message, kw_only=True):
     other: Fields = ()
 
 
-class OrderCancelReject(Message, kw_only=True):
+class OrderCancelReject(Message, frozen=True, kw_only=True):
     """OrderCancelReject(9)."""
 
     msg_type: ClassVar[MsgType] = MsgType.ORDER_CANCEL_REJECT
@@ -942,7 +942,7 @@ class OrderCancelReject(Message, kw_only=True):
     other: Fields = ()
 
 
-class BusinessMessageReject(Message, kw_only=True):
+class BusinessMessageReject(Message, frozen=True, kw_only=True):
     """BusinessMessageReject(j)."""
 
     msg_type: ClassVar[MsgType] = MsgType.BUSINESS_MESSAGE_REJECT
@@ -956,7 +956,7 @@ class BusinessMessageReject(Message, kw_only=True):
     other: Fields = ()
 
 
-class DontKnowTrade(Message, kw_only=True):
+class DontKnowTrade(Message, frozen=True, kw_only=True):
     """DontKnowTrade(Q)."""
 
     msg_type: ClassVar[MsgType] = MsgType.DONT_KNOW_TRADE
@@ -984,7 +984,7 @@ class DontKnowTrade(Message, kw_only=True):
 # Positions and collateral
 
 
-class RequestForPositions(Message, kw_only=True):
+class RequestForPositions(Message, frozen=True, kw_only=True):
     """RequestForPositions(AN)."""
 
     msg_type: ClassVar[MsgType] = MsgType.REQUEST_FOR_POSITIONS
@@ -1016,7 +1016,7 @@ class RequestForPositions(Message, kw_only=True):
     other: Fields = ()
 
 
-class RequestForPositionsAck(Message, kw_only=True):
+class RequestForPositionsAck(Message, frozen=True, kw_only=True):
     """RequestForPositionsAck(AO)."""
 
     msg_type: ClassVar[MsgType] = MsgType.REQUEST_FOR_POSITIONS_ACK
@@ -1045,7 +1045,7 @@ class RequestForPositionsAck(Message, kw_only=True):
     other: Fields = ()
 
 
-class PositionReport(Message, kw_only=True):
+class PositionReport(Message, frozen=True, kw_only=True):
     """PositionReport(AP).
 
     AvgEntryPx(5750) is a price, UnrealizedPnl(5751) and RealizedPnl(5752, today's) are amounts in Currency(15),
@@ -1101,7 +1101,7 @@ class PositionReport(Message, kw_only=True):
     other: Fields = ()
 
 
-class CollateralInquiry(Message, kw_only=True):
+class CollateralInquiry(Message, frozen=True, kw_only=True):
     """CollateralInquiry(BB)."""
 
     msg_type: ClassVar[MsgType] = MsgType.COLLATERAL_INQUIRY
@@ -1124,7 +1124,7 @@ class CollateralInquiry(Message, kw_only=True):
     other: Fields = ()
 
 
-class CollateralInquiryAck(Message, kw_only=True):
+class CollateralInquiryAck(Message, frozen=True, kw_only=True):
     """CollateralInquiryAck(BG)."""
 
     msg_type: ClassVar[MsgType] = MsgType.COLLATERAL_INQUIRY_ACK
@@ -1146,7 +1146,7 @@ class CollateralInquiryAck(Message, kw_only=True):
     other: Fields = ()
 
 
-class CollateralReport(Message, kw_only=True):
+class CollateralReport(Message, frozen=True, kw_only=True):
     """CollateralReport(BA): MarginExcess(899), TotalNetValue(900), CashOutstanding(901) in Currency(15)."""
 
     msg_type: ClassVar[MsgType] = MsgType.COLLATERAL_REPORT
@@ -1175,7 +1175,7 @@ class CollateralReport(Message, kw_only=True):
 # Trades
 
 
-class TradeCaptureReportRequest(Message, kw_only=True):
+class TradeCaptureReportRequest(Message, frozen=True, kw_only=True):
     """TradeCaptureReportRequest(AD)."""
 
     msg_type: ClassVar[MsgType] = MsgType.TRADE_CAPTURE_REPORT_REQUEST
@@ -1208,7 +1208,7 @@ class TradeCaptureReportRequest(Message, kw_only=True):
     other: Fields = ()
 
 
-class TradeCaptureReportRequestAck(Message, kw_only=True):
+class TradeCaptureReportRequestAck(Message, frozen=True, kw_only=True):
     """TradeCaptureReportRequestAck(AQ)."""
 
     msg_type: ClassVar[MsgType] = MsgType.TRADE_CAPTURE_REPORT_REQUEST_ACK
@@ -1233,7 +1233,7 @@ class TradeCaptureReportRequestAck(Message, kw_only=True):
     other: Fields = ()
 
 
-class TradeCaptureReport(Message, kw_only=True):
+class TradeCaptureReport(Message, frozen=True, kw_only=True):
     """TradeCaptureReport(AE)."""
 
     msg_type: ClassVar[MsgType] = MsgType.TRADE_CAPTURE_REPORT
@@ -1296,7 +1296,7 @@ class TradeCaptureReport(Message, kw_only=True):
 # Securities and users
 
 
-class SecurityListRequest(Message, kw_only=True):
+class SecurityListRequest(Message, frozen=True, kw_only=True):
     """SecurityListRequest(x)."""
 
     msg_type: ClassVar[MsgType] = MsgType.SECURITY_LIST_REQUEST
@@ -1320,7 +1320,7 @@ class SecurityListRequest(Message, kw_only=True):
     other: Fields = ()
 
 
-class SecurityList(Message, kw_only=True):
+class SecurityList(Message, frozen=True, kw_only=True):
     """SecurityList(y)."""
 
     msg_type: ClassVar[MsgType] = MsgType.SECURITY_LIST
@@ -1334,7 +1334,7 @@ class SecurityList(Message, kw_only=True):
     other: Fields = ()
 
 
-class UserRequest(Message, kw_only=True):
+class UserRequest(Message, frozen=True, kw_only=True):
     """UserRequest(BE)."""
 
     msg_type: ClassVar[MsgType] = MsgType.USER_REQUEST
@@ -1352,7 +1352,7 @@ class UserRequest(Message, kw_only=True):
         return f"UserRequest(user_request_id={self.user_request_id!r}, username={self.username!r}, ...)"
 
 
-class UserResponse(Message, kw_only=True):
+class UserResponse(Message, frozen=True, kw_only=True):
     """UserResponse(BF)."""
 
     msg_type: ClassVar[MsgType] = MsgType.USER_RESPONSE
