@@ -335,5 +335,3 @@ class RiskCheck(Protocol):
         A missing, stale or unusable datum is a Rejection, never a pass.
         """
         ...
-
-

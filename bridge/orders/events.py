@@ -127,7 +127,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     """Root of all events."""
 
 
-class OrderEvent(Event):
+class OrderEvent(Event, frozen=True, kw_only=True):
     """An event of one order; `order_id` is OrderID(37), the `seq` of its OrderReceived; 0 where no order exists."""
 
     order_id: int
@@ -136,7 +136,7 @@ class OrderEvent(Event):
 # --- the client's requests -------------------------------------------------------------------------------------------
 
 
-class OrderReceived(OrderEvent):
+class OrderReceived(OrderEvent, frozen=True, kw_only=True):
     """A NewOrderSingle(D) was taken in. What it asks for, resolved: account, symbol and route are final."""
 
     session_id: str
@@ -162,6 +162,7 @@ class OrderReceived(OrderEvent):
     trading_session_id: str | None = None
     security_type: SecurityType | None = None
     currency: str | None = None
+    multiplier: Decimal = Decimal(1)  # the instrument's, so that the journal alone gives the profit
     position_effect: str | None = None
     locate_reqd: bool | None = None
     secondary_cl_ord_id: str | None = None
@@ -177,7 +178,7 @@ class OrderReceived(OrderEvent):
     other: tuple[tuple[int, str], ...] = ()  # tags we do not model, as received
 
 
-class OrderRejected(OrderEvent):
+class OrderRejected(OrderEvent, frozen=True, kw_only=True):
     """The order was refused, by us (`source` validation or risk) or by the broker. Terminal."""
 
     code: str  # reason code of FIX-APP section 8
@@ -191,7 +192,7 @@ class OrderRejected(OrderEvent):
     transact_time: datetime | None = None
 
 
-class DuplicateRefused(OrderEvent):
+class DuplicateRefused(OrderEvent, frozen=True, kw_only=True):
     """A NewOrderSingle repeated a ClOrdID(11) we know. `order_id` is the order that owns the id; it is untouched."""
 
     session_id: str
@@ -205,7 +206,7 @@ class DuplicateRefused(OrderEvent):
     poss_resend: bool = False
 
 
-class OrderRouted(OrderEvent):
+class OrderRouted(OrderEvent, frozen=True, kw_only=True):
     """The order goes to a broker under our own id. Journalled before the first byte leaves."""
 
     broker: str
@@ -213,7 +214,7 @@ class OrderRouted(OrderEvent):
     timing: Timing | None = None
 
 
-class CancelRequested(OrderEvent):
+class CancelRequested(OrderEvent, frozen=True, kw_only=True):
     """A cancel of the whole remainder was asked for, by a client's OrderCancelRequest(F) or on its behalf."""
 
     session_id: str
@@ -226,7 +227,7 @@ class CancelRequested(OrderEvent):
     text: str | None = None
 
 
-class ReplaceRequested(OrderEvent):
+class ReplaceRequested(OrderEvent, frozen=True, kw_only=True):
     """An OrderCancelReplaceRequest(G) was taken in: the whole new terms; `order_qty` is the new total."""
 
     session_id: str
@@ -247,7 +248,7 @@ class ReplaceRequested(OrderEvent):
     text: str | None = None
 
 
-class CancelRejected(OrderEvent):
+class CancelRejected(OrderEvent, frozen=True, kw_only=True):
     """An F or G was refused (OrderCancelReject(9)). A pending request of that id ends; the order lives on as it was."""
 
     session_id: str
@@ -264,7 +265,7 @@ class CancelRejected(OrderEvent):
     broker_code: str | None = None
 
 
-class MassCancelRequested(Event):
+class MassCancelRequested(Event, frozen=True, kw_only=True):
     """An OrderMassCancelRequest(q) was taken in; the orders it meant follow as CancelRequested with this `mass_id`."""
 
     mass_id: int
@@ -282,7 +283,7 @@ class MassCancelRequested(Event):
 # --- the broker's word, made fact ------------------------------------------------------------------------------------
 
 
-class OrderAccepted(OrderEvent):
+class OrderAccepted(OrderEvent, frozen=True, kw_only=True):
     """The broker works the order."""
 
     broker_order_id: str
@@ -292,14 +293,14 @@ class OrderAccepted(OrderEvent):
     timing: Timing | None = None
 
 
-class OutcomeUnknown(OrderEvent):
+class OutcomeUnknown(OrderEvent, frozen=True, kw_only=True):
     """A request got no answer. It stays reserved and is resolved by asking the broker, never by time."""
 
     request: Request
     text: str
 
 
-class OrderFilled(OrderEvent):
+class OrderFilled(OrderEvent, frozen=True, kw_only=True):
     """One execution. `exec_id` is ExecID(17), derived from the broker's execution id, so a repeat has the same."""
 
     exec_id: str
@@ -309,6 +310,7 @@ class OrderFilled(OrderEvent):
     transact_time: datetime
     mode: Mode = Mode.PAPER
     source: Source = Source.LIVE
+    revision: int = 0
     liquidity: str | None = None  # LastLiquidityInd(851): added, removed, routed
     last_mkt: str | None = None
     commission: Decimal | None = None
@@ -317,7 +319,7 @@ class OrderFilled(OrderEvent):
     cost: Cost | None = None
 
 
-class TradeCorrected(OrderEvent):
+class TradeCorrected(OrderEvent, frozen=True, kw_only=True):
     """The broker changed an execution: `exec_ref_id` is the ExecID it replaces (ExecType G)."""
 
     exec_id: str
@@ -328,9 +330,10 @@ class TradeCorrected(OrderEvent):
     transact_time: datetime
     mode: Mode = Mode.PAPER
     source: Source = Source.LIVE
+    revision: int = 1
 
 
-class TradeBusted(OrderEvent):
+class TradeBusted(OrderEvent, frozen=True, kw_only=True):
     """The broker took an execution back (ExecType H)."""
 
     exec_id: str
@@ -341,7 +344,7 @@ class TradeBusted(OrderEvent):
     source: Source = Source.LIVE
 
 
-class CommissionReported(OrderEvent):
+class CommissionReported(OrderEvent, frozen=True, kw_only=True):
     """Commission of an execution became known later; `commission` is this execution's, in the account's currency."""
 
     exec_ref_id: str
@@ -349,7 +352,7 @@ class CommissionReported(OrderEvent):
     currency: str | None = None
 
 
-class OrderReplaced(OrderEvent):
+class OrderReplaced(OrderEvent, frozen=True, kw_only=True):
     """The broker confirmed a replace: these are the terms now."""
 
     cl_ord_id: str
@@ -370,7 +373,7 @@ class OrderReplaced(OrderEvent):
     source: Source = Source.LIVE
 
 
-class OrderRestated(OrderEvent):
+class OrderRestated(OrderEvent, frozen=True, kw_only=True):
     """The broker changed terms by itself (ExecType D)."""
 
     reason: ExecRestatementReason
@@ -382,7 +385,7 @@ class OrderRestated(OrderEvent):
     source: Source = Source.LIVE
 
 
-class OrderCanceled(OrderEvent):
+class OrderCanceled(OrderEvent, frozen=True, kw_only=True):
     """The remainder is cancelled. `cl_ord_id` is the request's when one asked, else absent (unsolicited)."""
 
     cl_ord_id: str | None = None
@@ -394,7 +397,7 @@ class OrderCanceled(OrderEvent):
     cost: Cost | None = None
 
 
-class OrderExpired(OrderEvent):
+class OrderExpired(OrderEvent, frozen=True, kw_only=True):
     """The time in force ended."""
 
     transact_time: datetime | None = None
@@ -403,21 +406,21 @@ class OrderExpired(OrderEvent):
     cost: Cost | None = None
 
 
-class OrderDoneForDay(OrderEvent):
+class OrderDoneForDay(OrderEvent, frozen=True, kw_only=True):
     """The broker works it no more today; a GTC order comes back tomorrow."""
 
     transact_time: datetime | None = None
     source: Source = Source.LIVE
 
 
-class OrderSuspended(OrderEvent):
+class OrderSuspended(OrderEvent, frozen=True, kw_only=True):
     """The broker suspended the order (halt); `OrderRestated` reinstates it."""
 
     transact_time: datetime | None = None
     text: str | None = None
 
 
-class OrderAdopted(OrderEvent):
+class OrderAdopted(OrderEvent, frozen=True, kw_only=True):
     """An order that somebody made elsewhere was found at the broker and is kept as external (Origin(5733)=EXT)."""
 
     account: str
@@ -431,14 +434,15 @@ class OrderAdopted(OrderEvent):
     broker: str
     broker_order_id: str
     broker_client_id: str | None = None
-    cum_qty: Decimal = Decimal(0)
-    avg_px: Decimal | None = None
+    multiplier: Decimal = Decimal(1)
+    currency: str | None = None
+    mode: Mode = Mode.PAPER
 
 
 # --- trading states, limits, day -------------------------------------------------------------------------------------
 
 
-class TradingHalted(Event):
+class TradingHalted(Event, frozen=True, kw_only=True):
     """A scope became stricter: `state` is what holds from now on."""
 
     scope: Scope
@@ -449,7 +453,7 @@ class TradingHalted(Event):
     kill_epoch: int = 0  # > 0 when this is a kill
 
 
-class TradingResumed(Event):
+class TradingResumed(Event, frozen=True, kw_only=True):
     """A scope became looser, by a named person."""
 
     scope: Scope
@@ -459,7 +463,7 @@ class TradingResumed(Event):
     reason: str
 
 
-class LimitChanged(Event):
+class LimitChanged(Event, frozen=True, kw_only=True):
     """A risk limit was changed through the audited door; in force from `effective`, back at `expiry`."""
 
     rule: str
@@ -473,7 +477,7 @@ class LimitChanged(Event):
     expiry: datetime | None = None
 
 
-class DayOpened(Event):
+class DayOpened(Event, frozen=True, kw_only=True):
     """The account's trading day began with this equity (SOD), in the account's currency."""
 
     account: str
@@ -481,7 +485,7 @@ class DayOpened(Event):
     equity: Decimal
 
 
-class BreakFound(Event):
+class BreakFound(Event, frozen=True, kw_only=True):
     """Reconciliation found our book and the broker's to differ."""
 
     broker: str
@@ -494,7 +498,7 @@ class BreakFound(Event):
     text: str | None = None
 
 
-class Reconciled(Event):
+class Reconciled(Event, frozen=True, kw_only=True):
     """A comparison with the broker ended."""
 
     broker: str
@@ -508,7 +512,7 @@ class Reconciled(Event):
 # --- the journal's and the sessions' own facts (DURABILITY.md) -------------------------------------------------------
 
 
-class Segment(Event):
+class Segment(Event, frozen=True, kw_only=True):
     """First record of every journal segment."""
 
     version: int
@@ -519,7 +523,7 @@ class Segment(Event):
     prev_crc: str
 
 
-class Opened(Event):
+class Opened(Event, frozen=True, kw_only=True):
     """The daemon started on this journal; flushed before any port opens."""
 
     epoch: int
@@ -527,21 +531,21 @@ class Opened(Event):
     boot_id: str = ""
 
 
-class Reserved(Event):
+class Reserved(Event, frozen=True, kw_only=True):
     """Numbers below these limits may be used without waiting: `seq`, and MsgSeqNum(34) out per session."""
 
     seq_limit: int
     sender_limits: dict[str, int] = {}
 
 
-class Sent(Event):
+class Sent(Event, frozen=True, kw_only=True):
     """Which MsgSeqNum(34) carried which entry: pairs (34, seq)."""
 
     session_id: str
     pairs: tuple[tuple[int, int], ...]
 
 
-class SessionReset(Event):
+class SessionReset(Event, frozen=True, kw_only=True):
     """Both sequence numbers of a session are 1 again."""
 
     session_id: str

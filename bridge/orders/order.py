@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -106,6 +106,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trading_session_id: str | None = None
     security_type: SecurityType | None = None
     currency: str | None = None
+    multiplier: Decimal = Decimal(1)
     position_effect: str | None = None
     locate_reqd: bool | None = None
     secondary_cl_ord_id: str | None = None
@@ -235,6 +236,7 @@ def received(entry: Entry, event: OrderReceived) -> Order:
         trading_session_id=event.trading_session_id,
         security_type=event.security_type,
         currency=event.currency,
+        multiplier=event.multiplier,
         position_effect=event.position_effect,
         locate_reqd=event.locate_reqd,
         secondary_cl_ord_id=event.secondary_cl_ord_id,
@@ -269,6 +271,9 @@ def adopted(entry: Entry, event: OrderAdopted) -> Order:
         broker=event.broker,
         broker_client_id=event.broker_client_id,
         broker_order_id=event.broker_order_id,
+        multiplier=event.multiplier,
+        currency=event.currency,
+        mode=event.mode,
         transact_time=entry.time,
         received=entry.time,
         routed=True,
@@ -423,14 +428,17 @@ _APPLY: dict[type[Event], Callable[[Order, Any], dict[str, Any]]] = {
 
 
 class Execution(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A live fill, kept so that a correction or bust can undo exactly what it did."""
+    """A live fill, kept so that a correction or bust can undo exactly what it did.
+
+    `exec_id` is the newest ExecID(17) of the execution, the one a later correction names in ExecRefID(19).
+    """
 
     order_id: int
-    exec_id: str  # the last ExecID(17) of this execution, which a later correction names
+    exec_id: str
     last_qty: Decimal
     last_px: Decimal
-    busted: bool = False
     revision: int = 0
+    busted: bool = False
     commission: Decimal | None = None
 
 
@@ -464,5 +472,5 @@ def apply(order: Order, entry: Entry, was: Execution | None = None) -> Order:
         assert was is not None
         changes = busted(order, was, event)
     else:
-        changes = _APPLY[cast("type[Event]", type(event))](order, event)
+        changes = _APPLY[type(event)](order, event)
     return replace(order, last_seq=entry.seq, **changes)

@@ -24,13 +24,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: Source = Source.LIVE
 
 
-class Acknowledged(Report):
+class Acknowledged(Report, frozen=True, kw_only=True):
     """The broker has the order and works it; `held` while it waits for a trigger or for the session to open."""
 
     held: bool = False
 
 
-class Refused(Report):
+class Refused(Report, frozen=True, kw_only=True):
     """The broker refused the order for good: proof, not a guess."""
 
     code: ReasonCode = ReasonCode.BROKER_REJECT
@@ -38,7 +38,7 @@ class Refused(Report):
     broker_code: str | None = None
 
 
-class Executed(Report):
+class Executed(Report, frozen=True, kw_only=True):
     """One execution, or with `revision` > 0 the corrected form of the execution of the same root.
 
     `broker_exec_id` is unique per revision; `exec_root` is equal in all revisions (the id itself where the broker has none).
@@ -57,14 +57,14 @@ class Executed(Report):
     commission: Decimal | None = None
 
 
-class Busted(Report):
+class Busted(Report, frozen=True, kw_only=True):
     """The broker took the execution `exec_root` back."""
 
     exec_root: str
     broker_exec_id: str
 
 
-class CommissionKnown(Report):
+class CommissionKnown(Report, frozen=True, kw_only=True):
     """The commission of an execution told before; `commission` of that execution, in `currency`."""
 
     exec_root: str
@@ -72,7 +72,7 @@ class CommissionKnown(Report):
     currency: str | None = None
 
 
-class Replaced(Report):
+class Replaced(Report, frozen=True, kw_only=True):
     """The broker works the new terms. Terms that are None are as they were requested."""
 
     order_qty: Decimal | None = None
@@ -81,7 +81,7 @@ class Replaced(Report):
     emulated: bool = False
 
 
-class Restated(Report):
+class Restated(Report, frozen=True, kw_only=True):
     """The broker changed the order by itself."""
 
     reason: ExecRestatementReason = ExecRestatementReason.OTHER
@@ -91,14 +91,14 @@ class Restated(Report):
     text: str | None = None
 
 
-class Canceled(Report):
+class Canceled(Report, frozen=True, kw_only=True):
     """The remainder is cancelled, asked for or not; `reason` only when nobody asked."""
 
     reason: ExecRestatementReason | None = None
     text: str | None = None
 
 
-class CancelRefused(Report):
+class CancelRefused(Report, frozen=True, kw_only=True):
     """The cancel was refused; the order may live or have ended, its state is asked for separately."""
 
     cxl_rej_reason: CxlRejReason = CxlRejReason.OTHER
@@ -106,7 +106,7 @@ class CancelRefused(Report):
     broker_code: str | None = None
 
 
-class ReplaceRefused(Report):
+class ReplaceRefused(Report, frozen=True, kw_only=True):
     """The replace was refused; the order keeps its terms."""
 
     cxl_rej_reason: CxlRejReason = CxlRejReason.BROKER_OPTION
@@ -114,30 +114,30 @@ class ReplaceRefused(Report):
     broker_code: str | None = None
 
 
-class Expired(Report):
+class Expired(Report, frozen=True, kw_only=True):
     """The time in force ended."""
 
     text: str | None = None
 
 
-class DoneForDay(Report):
+class DoneForDay(Report, frozen=True, kw_only=True):
     """No more work today."""
 
 
-class Suspended(Report):
+class Suspended(Report, frozen=True, kw_only=True):
     """The broker suspended the order."""
 
     text: str | None = None
 
 
-class NoAnswer(Report):
+class NoAnswer(Report, frozen=True, kw_only=True):
     """A request was sent, or may have been, and no answer came: the outcome is unknown until the broker is asked."""
 
     request: Request
     text: str
 
 
-class Absent(Report):
+class Absent(Report, frozen=True, kw_only=True):
     """The broker proved (by the adapter's fence) that it has never known the order: not a timeout, not an empty page."""
 
     text: str

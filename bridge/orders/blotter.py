@@ -1,0 +1,468 @@
+"""The fold: every order, execution, position and trading state, as the entries so far made them.
+
+`Blotter.apply` is the only thing that changes one. The engine has one, the outputs process another; both come out equal
+because they fold the same entries.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from bridge.interfaces import Position, Working
+from bridge.orders.events import (
+    CancelRejected,
+    CancelRequested,
+    CommissionReported,
+    DuplicateRefused,
+    Entry,
+    MassCancelRequested,
+    OrderAccepted,
+    OrderAdopted,
+    OrderEvent,
+    OrderFilled,
+    OrderReceived,
+    OrderReplaced,
+    OrderRestated,
+    OrderRouted,
+    ReplaceRequested,
+    Scope,
+    SessionReset,
+    TradeBusted,
+    TradeCorrected,
+    TradingHalted,
+    TradingResumed,
+    TradingState,
+)
+from bridge.orders.order import ZERO, Execution, Order, adopted, apply, plain, received
+from fixspec.enums import Side
+
+AVG_PLACES = Decimal("0.0000000001")
+NO_WORKING = Working()
+
+
+def signed(side: Side, qty: Decimal) -> Decimal:
+    """`qty` with the side's sign: + buy, − sell of any kind."""
+    return qty if side is Side.BUY else -qty
+
+
+def traded(position: Position, qty: Decimal, px: Decimal, multiplier: Decimal) -> Position:
+    """The position after one signed execution, by average cost. Realised profit is in the instrument's currency.
+
+    A bust is the opposite execution at the same price: cash flows cancel exactly, so realised plus unrealised is right,
+    while the split between them follows average cost from there on.
+    """
+    held = position.qty
+    now = held + qty
+    avg, realised = position.avg_px, position.realised
+    if not held or (held > 0) == (qty > 0):
+        avg = plain(((avg * held + px * qty) / now).quantize(AVG_PLACES, ROUND_HALF_EVEN))
+    else:
+        closing = min(abs(qty), abs(held))
+        gain = (px - avg) * closing * multiplier
+        realised += gain if held > 0 else -gain
+        if not now:
+            avg = ZERO
+        elif (now > 0) != (held > 0):
+            avg = px
+    return Position(
+        account=position.account,
+        symbol=position.symbol,
+        qty=now,
+        avg_px=avg,
+        realised=realised,
+        bought=position.bought + qty if qty > 0 else position.bought,
+        sold=position.sold - qty if qty < 0 else position.sold,
+        fees=position.fees,
+    )
+
+
+def charged(position: Position, fee: Decimal) -> Position:
+    """The position with a fee (a rebate is negative) added."""
+    return replace(position, fees=position.fees + fee) if fee else position
+
+
+class Blotter:
+    """All orders, executions, positions and halts. Not thread-safe: one writer."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self._orders: dict[int, Order] = {}
+        self._ids: dict[tuple[str, str], int] = {}
+        self._client_ids: dict[str, int] = {}
+        self._broker_ids: dict[tuple[str, str], int] = {}
+        self._executions: dict[str, Execution] = {}
+        self._order_executions: dict[int, list[str]] = {}
+        self._positions: dict[tuple[str, str], Position] = {}
+        self._books: dict[tuple[str, str, str], Position] = {}
+        self._working: dict[tuple[str, str], Working] = {}
+        self._open: dict[str, dict[int, None]] = {}
+        self._open_count: dict[tuple[str, str], int] = {}
+        self._unknown: dict[int, None] = {}
+        self._states: dict[tuple[Scope, str], TradingState] = {}
+        self._halts: dict[tuple[Scope, str], TradingHalted] = {}
+        self.kill_epoch = 0
+        self._account_seq: dict[str, int] = {}
+        self._inbound: dict[str, int] = {}
+        self._order_folds: dict[type[Any], Callable[[Entry, Any], Order | None]] = {
+            OrderReceived: self._received,
+            OrderAdopted: self._adopted,
+            DuplicateRefused: self._duplicate,
+            CancelRejected: self._cancel_rejected,
+            OrderFilled: self._filled,
+            TradeCorrected: self._corrected,
+            TradeBusted: self._busted,
+            CommissionReported: self._commission,
+        }
+        self._other_folds: dict[type[Any], Callable[[Entry, Any], None]] = {
+            TradingHalted: self._halted,
+            TradingResumed: self._resumed,
+            SessionReset: self._session_reset,
+            MassCancelRequested: self._mass_cancel,
+        }
+
+    # --- the fold ----------------------------------------------------------------------------------------------------
+
+    def apply(self, entry: Entry) -> Order | None:
+        """Fold one entry; the order after it, or None when it is about no order. Entries at or below `seq` are refused.
+
+        Raises ValueError for an entry out of order and KeyError for an order nobody received: both are bugs or damage.
+        """
+        if entry.seq <= self.seq:
+            raise ValueError(f"entry {entry.seq} after {self.seq}")
+        self.seq = entry.seq
+        event = entry.event
+        if isinstance(event, OrderEvent):
+            fold = self._order_folds.get(type(event))
+            order = fold(entry, event) if fold is not None else self._changed(entry, event)
+            if order is not None:
+                self._account_seq[order.account] = entry.seq
+            return order
+        other = self._other_folds.get(type(event))
+        if other is not None:
+            other(entry, event)
+        return None
+
+    def _received(self, entry: Entry, event: OrderReceived) -> Order:
+        order = received(entry, event)
+        self._ids[event.session_id, event.cl_ord_id] = event.order_id
+        self._inbound_seen(event.session_id, event.msg_seq_num)
+        self._keep(None, order)
+        return order
+
+    def _adopted(self, entry: Entry, event: OrderAdopted) -> Order:
+        order = adopted(entry, event)
+        self._broker_ids[event.broker, event.broker_order_id] = event.order_id
+        if event.broker_client_id is not None:
+            self._client_ids[event.broker_client_id] = event.order_id
+        self._keep(None, order)
+        return order
+
+    def _duplicate(self, entry: Entry, event: DuplicateRefused) -> Order | None:
+        self._inbound_seen(event.session_id, event.msg_seq_num)
+        return self._orders.get(event.order_id)
+
+    def _cancel_rejected(self, entry: Entry, event: CancelRejected) -> Order | None:
+        self._inbound_seen(event.session_id, event.msg_seq_num)
+        return self._changed(entry, event) if event.order_id in self._orders else None
+
+    def _changed(self, entry: Entry, event: OrderEvent) -> Order:
+        before = self._orders[event.order_id]
+        after = apply(before, entry)
+        if isinstance(event, (CancelRequested, ReplaceRequested)):
+            self._ids[event.session_id, event.cl_ord_id] = event.order_id
+            self._inbound_seen(event.session_id, event.msg_seq_num)
+            if isinstance(event, ReplaceRequested):
+                self._client_ids[event.broker_client_id] = event.order_id
+        elif isinstance(event, OrderRouted):
+            self._client_ids[event.broker_client_id] = event.order_id
+        elif isinstance(event, (OrderAccepted, OrderReplaced, OrderRestated)) and event.broker_order_id is not None:
+            self._broker_ids[after.broker, event.broker_order_id] = event.order_id
+        self._keep(before, after)
+        return after
+
+    def _filled(self, entry: Entry, event: OrderFilled) -> Order:
+        before = self._orders[event.order_id]
+        after = apply(before, entry)
+        self._executions[event.exec_id] = Execution(
+            event.order_id,
+            event.exec_id,
+            event.last_qty,
+            event.last_px,
+            event.revision,
+            commission=event.commission,
+        )
+        self._order_executions.setdefault(event.order_id, []).append(event.exec_id)
+        self._trade(after, event.last_qty, event.last_px, event.commission or ZERO)
+        self._keep(before, after)
+        return after
+
+    def _corrected(self, entry: Entry, event: TradeCorrected) -> Order:
+        before = self._orders[event.order_id]
+        base, was = self._execution(event.order_id, event.exec_ref_id)
+        after = apply(before, entry, was)
+        self._executions[base] = replace(
+            was, exec_id=event.exec_id, last_qty=event.last_qty, last_px=event.last_px, revision=event.revision
+        )
+        self._trade(after, -was.last_qty, was.last_px, ZERO)
+        self._trade(after, event.last_qty, event.last_px, ZERO)
+        self._keep(before, after)
+        return after
+
+    def _busted(self, entry: Entry, event: TradeBusted) -> Order:
+        before = self._orders[event.order_id]
+        base, was = self._execution(event.order_id, event.exec_ref_id)
+        after = apply(before, entry, was)
+        self._executions[base] = replace(was, exec_id=event.exec_id, busted=True)
+        self._trade(after, -was.last_qty, was.last_px, ZERO)
+        self._keep(before, after)
+        return after
+
+    def _commission(self, entry: Entry, event: CommissionReported) -> Order:
+        before = self._orders[event.order_id]
+        after = apply(before, entry)
+        base, was = self._execution(event.order_id, event.exec_ref_id)
+        self._executions[base] = replace(was, commission=event.commission)
+        self._charge(after, event.commission)
+        self._keep(before, after)
+        return after
+
+    def _execution(self, order_id: int, exec_id: str) -> tuple[str, Execution]:
+        """The key and the state of an execution by its newest ExecID."""
+        for base in self._order_executions[order_id]:
+            was = self._executions[base]
+            if was.exec_id == exec_id:
+                return base, was
+        raise KeyError(exec_id)
+
+    def _trade(self, order: Order, qty: Decimal, px: Decimal, fee: Decimal) -> None:
+        """Book one execution to the account's position and to its strategy's."""
+        amount = signed(order.side, qty)
+        key = (order.account, order.symbol)
+        position = self._positions.get(key) or Position(*key)
+        self._positions[key] = charged(traded(position, amount, px, order.multiplier), fee)
+        own = (order.account, order.strategy or "", order.symbol)
+        book = self._books.get(own) or Position(*key)
+        self._books[own] = charged(traded(book, amount, px, order.multiplier), fee)
+
+    def _charge(self, order: Order, fee: Decimal) -> None:
+        key = (order.account, order.symbol)
+        self._positions[key] = charged(self.position(*key), fee)
+        own = (order.account, order.strategy or "", order.symbol)
+        self._books[own] = charged(self._books.get(own) or Position(*key), fee)
+
+    def _keep(self, before: Order | None, after: Order) -> None:
+        """Store the order and move the sums of working orders by what changed."""
+        self._orders[after.order_id] = after
+        was = before.reserved_qty if before is not None else ZERO
+        now = after.reserved_qty
+        was_open = before is not None and before.open
+        if was != now or was_open != after.open or (before is not None and before.side is not after.side):
+            self._reserve(before, after, was, now, was_open)
+        if after.unknown is not None:
+            self._unknown[after.order_id] = None
+        elif before is not None and before.unknown is not None:
+            self._unknown.pop(after.order_id, None)
+
+    def _reserve(self, before: Order | None, after: Order, was: Decimal, now: Decimal, was_open: bool) -> None:
+        key = (after.account, after.symbol)
+        sums = self._working.get(key, NO_WORKING)
+        buy, sell, buys, sells = sums.buy_qty, sums.sell_qty, sums.buy_orders, sums.sell_orders
+        if before is not None and was_open:
+            if before.side is Side.BUY:
+                buy, buys = buy - was, buys - 1
+            else:
+                sell, sells = sell - was, sells - 1
+        if after.open:
+            if after.side is Side.BUY:
+                buy, buys = buy + now, buys + 1
+            else:
+                sell, sells = sell + now, sells + 1
+        if buys or sells:
+            self._working[key] = Working(buy, sell, buys, sells)
+        else:
+            self._working.pop(key, None)
+        mine = self._open.setdefault(after.account, {})
+        if after.open:
+            mine[after.order_id] = None
+        else:
+            mine.pop(after.order_id, None)
+
+    def _inbound_seen(self, session_id: str, msg_seq_num: int) -> None:
+        if msg_seq_num >= self._inbound.get(session_id, 1):
+            self._inbound[session_id] = msg_seq_num + 1
+
+    def _halted(self, entry: Entry, event: TradingHalted) -> None:
+        self._states[event.scope, event.name] = event.state
+        self._halts[event.scope, event.name] = event
+        self.kill_epoch = max(self.kill_epoch, event.kill_epoch)
+
+    def _resumed(self, entry: Entry, event: TradingResumed) -> None:
+        self._states[event.scope, event.name] = event.state
+        if event.state is TradingState.ACTIVE:
+            self._states.pop((event.scope, event.name), None)
+            self._halts.pop((event.scope, event.name), None)
+
+    def _session_reset(self, entry: Entry, event: SessionReset) -> None:
+        self._inbound[event.session_id] = 1
+
+    def _mass_cancel(self, entry: Entry, event: MassCancelRequested) -> None:
+        self._inbound_seen(event.session_id, event.msg_seq_num)
+        self._ids.setdefault((event.session_id, event.cl_ord_id), 0)
+
+    # --- what may be asked -------------------------------------------------------------------------------------------
+
+    def order(self, order_id: int) -> Order | None:
+        """By OrderID(37)."""
+        return self._orders.get(order_id)
+
+    def orders(self) -> Iterable[Order]:
+        """All orders, oldest first."""
+        return self._orders.values()
+
+    def find(self, session_id: str, cl_ord_id: str) -> Order | None:
+        """The order whose chain this session's ClOrdID(11) belongs to."""
+        order_id = self._ids.get((session_id, cl_ord_id))
+        return self._orders.get(order_id) if order_id is not None else None
+
+    def knows(self, session_id: str, cl_ord_id: str) -> bool:
+        """True when the session has used this ClOrdID(11), for whatever request."""
+        return (session_id, cl_ord_id) in self._ids
+
+    def by_broker(self, broker: str, client_id: str | None, broker_order_id: str | None) -> Order | None:
+        """The order a broker's report is about: by our id first, by the broker's second (ADAPTERS A.1)."""
+        order_id = self._client_ids.get(client_id) if client_id is not None else None
+        if order_id is None and broker_order_id is not None:
+            order_id = self._broker_ids.get((broker, broker_order_id))
+        return self._orders.get(order_id) if order_id is not None else None
+
+    def execution(self, exec_id: str) -> Execution | None:
+        """An execution by the ExecID(17) it was first reported under."""
+        return self._executions.get(exec_id)
+
+    def executions(self, order_id: int) -> Iterator[Execution]:
+        """Executions of one order, in the order they were told."""
+        for exec_id in self._order_executions.get(order_id, ()):
+            yield self._executions[exec_id]
+
+    def position(self, account: str, symbol: str) -> Position:
+        """Position of an account; flat when never traded."""
+        return self._positions.get((account, symbol)) or Position(account, symbol)
+
+    def positions(self, account: str | None = None) -> Iterator[Position]:
+        """Positions ever traded, of one account or all."""
+        for (owner, _), position in self._positions.items():
+            if account is None or owner == account:
+                yield position
+
+    def books(self) -> Iterator[tuple[str, Position]]:
+        """(strategy, position) for every strategy's book; they add up to the account's positions."""
+        for (_, strategy, _), position in self._books.items():
+            yield strategy, position
+
+    def working(self, account: str, symbol: str) -> Working:
+        """Sums of what working orders may still execute at worst."""
+        return self._working.get((account, symbol), NO_WORKING)
+
+    def open_orders(self, account: str | None = None) -> Iterator[Order]:
+        """Working orders, oldest first per account."""
+        accounts = self._open if account is None else (account,)
+        for name in list(accounts):
+            for order_id in list(self._open.get(name, ())):
+                yield self._orders[order_id]
+
+    def open_count(self, account: str, symbol: str | None = None) -> int:
+        """Number of working orders."""
+        if symbol is None:
+            return len(self._open.get(account, ()))
+        sums = self.working(account, symbol)
+        return sums.buy_orders + sums.sell_orders
+
+    def unknown(self) -> Iterator[Order]:
+        """Orders of which a request's outcome is unknown."""
+        for order_id in list(self._unknown):
+            yield self._orders[order_id]
+
+    def state(self, scope: Scope, name: str) -> TradingState:
+        """Trading state of one scope."""
+        return self._states.get((scope, name), TradingState.ACTIVE)
+
+    def states(self) -> dict[tuple[Scope, str], TradingHalted]:
+        """Every scope that is not active, with the event that made it so."""
+        return dict(self._halts)
+
+    def account_seq(self, account: str) -> int:
+        """`seq` of the account's newest entry, 0 for none."""
+        return self._account_seq.get(account, 0)
+
+    def next_inbound(self, session_id: str) -> int:
+        """The next MsgSeqNum(34) the session may send as far as entries tell: 1 + the highest handled."""
+        return self._inbound.get(session_id, 1)
+
+    def accounts(self) -> Iterable[str]:
+        """Accounts that have ever had an order."""
+        return self._account_seq.keys()
+
+
+class Snapshot(msgspec.Struct):
+    """Everything a Blotter holds, in a form that can be stored: see `freeze` and `thaw`."""
+
+    seq: int
+    orders: list[Order]
+    ids: list[tuple[str, str, int]]
+    client_ids: list[tuple[str, int]]
+    broker_ids: list[tuple[str, str, int]]
+    executions: list[tuple[str, Execution]]
+    positions: list[Position]
+    books: list[tuple[str, Position]]
+    halts: list[TradingHalted]
+    kill_epoch: int
+    account_seq: dict[str, int]
+    inbound: dict[str, int]
+
+
+def freeze(blotter: Blotter) -> bytes:
+    """The blotter as msgpack."""
+    b = blotter
+    return msgspec.msgpack.encode(
+        Snapshot(
+            seq=b.seq,
+            orders=list(b._orders.values()),
+            ids=[(s, c, o) for (s, c), o in b._ids.items()],
+            client_ids=list(b._client_ids.items()),
+            broker_ids=[(n, i, o) for (n, i), o in b._broker_ids.items()],
+            executions=list(b._executions.items()),
+            positions=list(b._positions.values()),
+            books=[(strategy, p) for (_, strategy, _), p in b._books.items()],
+            halts=list(b._halts.values()),
+            kill_epoch=b.kill_epoch,
+            account_seq=b._account_seq,
+            inbound=b._inbound,
+        )
+    )
+
+
+def thaw(data: bytes) -> Blotter:
+    """The blotter that `freeze` wrote. Raises msgspec.DecodeError for anything else."""
+    s = msgspec.msgpack.decode(data, type=Snapshot)
+    b = Blotter()
+    b.seq = s.seq
+    b._ids = {(session, cl): o for session, cl, o in s.ids}
+    b._client_ids = dict(s.client_ids)
+    b._broker_ids = {(n, i): o for n, i, o in s.broker_ids}
+    for exec_id, execution in s.executions:
+        b._executions[exec_id] = execution
+        b._order_executions.setdefault(execution.order_id, []).append(exec_id)
+    b._positions = {(p.account, p.symbol): p for p in s.positions}
+    b._books = {(p.account, strategy, p.symbol): p for strategy, p in s.books}
+    for halt in s.halts:
+        b._halts[halt.scope, halt.name] = halt
+        b._states[halt.scope, halt.name] = halt.state
+    b.kill_epoch = s.kill_epoch
+    b._account_seq = s.account_seq
+    b._inbound = s.inbound
+    for order in s.orders:
+        b._keep(None, order)
+    return b
