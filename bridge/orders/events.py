@@ -13,37 +13,28 @@ from enum import Enum
 import msgspec
 
 from fixspec.enums import (
+    ArrivalSource,
     CxlRejReason,
     CxlRejResponseTo,
     ExecInst,
     ExecRestatementReason,
+    LastLiquidityInd,
+    Mode,
+    OrderCapacity,
     OrdRejReason,
     OrdType,
+    PositionEffect,
     SecurityType,
     Side,
     TimeInForce,
 )
+from fixspec.enums import EventSource as Source
+from fixspec.messages import Party
 
 
 def snake_case(name: str) -> str:
     """`OrderFilled` → `order_filled`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-class Source(Enum):
-    """EventSource(5732): by which road a fact reached us."""
-
-    LIVE = "live"
-    RECON = "recon"
-    SNAPSHOT = "snapshot"
-    OPERATOR = "operator"
-
-
-class Mode(Enum):
-    """Mode(5736): simulated or real money."""
-
-    PAPER = "paper"
-    LIVE = "live"
 
 
 class Initiator(Enum):
@@ -85,14 +76,6 @@ class Scope(Enum):
     SYMBOL = "symbol"
 
 
-class Party(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One PartyID(448) with its source(447) and role(452), echoed on every report."""
-
-    party_id: str
-    source: str | None = None
-    role: int | None = None
-
-
 class Arrival(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The quote an order met, tags 5704-5708. Prices in the instrument's currency."""
 
@@ -100,7 +83,7 @@ class Arrival(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     offer: Decimal | None = None
     mid: Decimal | None = None
     quote_age_us: int | None = None
-    source: str = "none"
+    source: ArrivalSource = ArrivalSource.NONE
 
 
 class Timing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -121,6 +104,11 @@ class Cost(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     effective_spread_bps: Decimal | None = None
     shortfall_bps: Decimal | None = None
     benchmark: str | None = None
+    mid: Decimal | None = None  # M(t), the fresh mid when it happened
+    quoted_spread_bps: Decimal | None = None
+    decision_slippage_bps: Decimal | None = None
+    improvement_bps: Decimal | None = None  # against the far touch, marketable orders only, gain positive
+    dropped: str | None = None  # why a sample is missing: no_quote, stale_quote, source
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=snake_case):
@@ -163,12 +151,12 @@ class OrderReceived(OrderEvent, frozen=True, kw_only=True):
     security_type: SecurityType | None = None
     currency: str | None = None
     multiplier: Decimal = Decimal(1)  # the instrument's, so that the journal alone gives the profit
-    position_effect: str | None = None
+    position_effect: PositionEffect | None = None
     locate_reqd: bool | None = None
     secondary_cl_ord_id: str | None = None
     cl_ord_link_id: str | None = None
     parties: tuple[Party, ...] = ()
-    order_capacity: str | None = None
+    order_capacity: OrderCapacity | None = None
     text: str | None = None
     decision_px: Decimal | None = None
     decision_time: datetime | None = None
@@ -311,7 +299,7 @@ class OrderFilled(OrderEvent, frozen=True, kw_only=True):
     mode: Mode = Mode.PAPER
     source: Source = Source.LIVE
     revision: int = 0
-    liquidity: str | None = None  # LastLiquidityInd(851): added, removed, routed
+    liquidity: LastLiquidityInd | None = None
     last_mkt: str | None = None
     commission: Decimal | None = None
     late: bool = False  # came after the order had ended
@@ -560,6 +548,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     event: "AnyEvent"
     account_prev: int = 0
 
+
+__all__ = ["Mode", "Party", "Source"]  # the rest is defined here
 
 AnyEvent = (
     OrderReceived
