@@ -35,7 +35,9 @@ class Clock(Protocol):
 
 
 class Journal(Protocol):
-    """The log of entries (DURABILITY.md). `append` numbers nothing: the engine numbers from `next_seq`, the journal checks."""
+    """The log of entries (DURABILITY.md). `append` numbers nothing: the engine numbers from `next_seq`, the journal
+    checks.
+    """
 
     @property
     def next_seq(self) -> int:
@@ -124,7 +126,8 @@ class BrokerUnreachable(Exception):
 class BrokerAdapter(Protocol):
     """One connection to one broker. Translates orders to calls and callbacks to reports; holds no order of record.
 
-    `submit`, `replace` and `cancel` return at once, send at most once, and never raise for the broker's answer: that comes as
+    `submit`, `replace` and `cancel` return at once, send at most once, and never raise for the broker's answer: that
+    comes as
     a report. They may call `report` before they return; the engine queues it.
     """
 
@@ -183,7 +186,9 @@ class BrokerAdapter(Protocol):
         ...
 
     async def find(self, order: Order) -> BrokerOrder | None:
-        """The order by our id, in any state; None means the broker answered that it does not know it. Raises BrokerUnreachable."""
+        """The order by our id, in any state; None means the broker answered that it does not know it. Raises
+        BrokerUnreachable.
+        """
         ...
 
     async def executions(self, since: datetime) -> Sequence[Executed]:
@@ -234,7 +239,9 @@ class Quotes(Protocol):
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Position from confirmed fills. `qty` signed, `avg_px` per unit, `realised` in the instrument's currency, fees apart."""
+    """Position from confirmed fills. `qty` signed, `avg_px` per unit, `realised` in the instrument's currency, fees
+    apart.
+    """
 
     account: str
     symbol: str
@@ -247,7 +254,9 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Working(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What is reserved by working orders of one account and symbol, at worst: sums of `Order.reserved_qty` (RISK-TCA 1)."""
+    """What is reserved by working orders of one account and symbol, at worst: sums of `Order.reserved_qty` (RISK-TCA
+    1).
+    """
 
     buy_qty: Decimal = Decimal(0)
     sell_qty: Decimal = Decimal(0)

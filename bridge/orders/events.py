@@ -1,6 +1,7 @@
 """Everything that can happen, as immutable facts in the past tense. The journal is a list of these and nothing else.
 
-Fields are only ever added, with defaults; events are never renamed: a journal of today must fold in ten years. The JSON of
+Fields are only ever added, with defaults; events are never renamed: a journal of today must fold in ten years. The
+JSON of
 an `Entry` is the journal record and, with the order beside it, the MQTT payload and the REST item. Names are FIX's in
 snake_case, `type` is the class's name in snake_case, absent means default.
 """

@@ -15,7 +15,9 @@ def broker_client_id(session_id: str, cl_ord_id: str, day: date, leg: int = 0) -
 
 
 def fill_exec_id(broker: str, account: str, exec_root: str, revision: int = 0) -> str:
-    """ExecID(17) of an execution: `T` and 20 characters of base32, so that a repeat of the broker's word is recognised."""
+    """ExecID(17) of an execution: `T` and 20 characters of base32, so that a repeat of the broker's word is
+    recognised.
+    """
     key = f"{broker}\x00{account}\x00{exec_root}\x00{revision}"
     return "T" + b32encode(blake2s(key.encode(), digest_size=13).digest()).decode()[:20]
 

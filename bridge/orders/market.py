@@ -6,6 +6,8 @@ from enum import Enum
 
 import msgspec
 
+from fixspec.enums import ArrivalSource as QuoteSource
+
 
 class AssetClass(Enum):
     """Asset class of an instrument, as risk defaults and metrics group it."""
@@ -16,16 +18,6 @@ class AssetClass(Enum):
     OPTION = "option"
     FX = "fx"
     CRYPTO = "crypto"
-
-
-class QuoteSource(Enum):
-    """Where a price comes from, ArrivalSource(5708): never mix them in one cost figure."""
-
-    NBBO = "nbbo"
-    BBO = "bbo"
-    LAST = "last"
-    BROKER = "broker"
-    NONE = "none"
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,7 +49,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Quote(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Top of book. Sizes are in units of OrderQty(38); None means the source tells no size.
 
-    `time` is the source's event time, `received_ns` our clock (UTC ns) when it arrived: age is measured from the latter.
+    `time` is the source's event time, `received_ns` our clock (UTC ns) when it arrived: age is measured from the
+    latter.
     """
 
     symbol: str
@@ -105,3 +98,5 @@ class Trade(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 Tick = Quote | Trade
+
+__all__ = ["Aggressor", "AssetClass", "Instrument", "Quote", "QuoteSource", "Tick", "Trade"]

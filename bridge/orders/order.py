@@ -1,6 +1,7 @@
 """An order as its events left it, and the pure function that folds one more event.
 
-Facts are stored, views are derived: OrdStatus(39), LeavesQty(151) and AvgPx(6) are computed from fills, pending requests and
+Facts are stored, views are derived: OrdStatus(39), LeavesQty(151) and AvgPx(6) are computed from fills, pending
+requests and
 the way the order ended, by the precedence rules of FIX 4.4 (ExecutionReport, OrdStatus precedence table).
 """
 
@@ -41,7 +42,17 @@ from bridge.orders.events import (
     TradeBusted,
     TradeCorrected,
 )
-from fixspec.enums import CxlRejResponseTo, ExecInst, OrdStatus, OrdType, SecurityType, Side, TimeInForce
+from fixspec.enums import (
+    CxlRejResponseTo,
+    ExecInst,
+    OrderCapacity,
+    OrdStatus,
+    OrdType,
+    PositionEffect,
+    SecurityType,
+    Side,
+    TimeInForce,
+)
 
 ZERO = Decimal(0)
 EIGHT_PLACES = Decimal("0.00000001")
@@ -107,12 +118,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     security_type: SecurityType | None = None
     currency: str | None = None
     multiplier: Decimal = Decimal(1)
-    position_effect: str | None = None
+    position_effect: PositionEffect | None = None
     locate_reqd: bool | None = None
     secondary_cl_ord_id: str | None = None
     cl_ord_link_id: str | None = None
     parties: tuple[Party, ...] = ()
-    order_capacity: str | None = None
+    order_capacity: OrderCapacity | None = None
     strategy: str | None = None
     broker: str = ""
     broker_client_id: str | None = None

@@ -1,6 +1,7 @@
 """What a broker may tell us: its word, not yet a fact. `decide.report` turns a report into events, or into nothing.
 
-Every report names the order by `broker_client_id`, the id we minted and journalled before the send; `broker_order_id` is an
+Every report names the order by `broker_client_id`, the id we minted and journalled before the send; `broker_order_id`
+is an
 attribute that may change. Adapters build these and nothing else. Times are the broker's own where it gives them.
 """
 
@@ -11,7 +12,7 @@ import msgspec
 
 from bridge.orders.events import Request, Source
 from bridge.orders.reasons import ReasonCode
-from fixspec.enums import CxlRejReason, ExecRestatementReason, OrdStatus, OrdType, Side, TimeInForce
+from fixspec.enums import CxlRejReason, ExecRestatementReason, LastLiquidityInd, OrdStatus, OrdType, Side, TimeInForce
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,7 +42,8 @@ class Refused(Report, frozen=True, kw_only=True):
 class Executed(Report, frozen=True, kw_only=True):
     """One execution, or with `revision` > 0 the corrected form of the execution of the same root.
 
-    `broker_exec_id` is unique per revision; `exec_root` is equal in all revisions (the id itself where the broker has none).
+    `broker_exec_id` is unique per revision; `exec_root` is equal in all revisions (the id itself where the broker has
+    none).
     """
 
     broker_exec_id: str
@@ -52,7 +54,7 @@ class Executed(Report, frozen=True, kw_only=True):
     account: str | None = None
     last_qty: Decimal
     last_px: Decimal
-    liquidity: str | None = None
+    liquidity: LastLiquidityInd | None = None
     last_mkt: str | None = None
     commission: Decimal | None = None
 
@@ -138,7 +140,9 @@ class NoAnswer(Report, frozen=True, kw_only=True):
 
 
 class Absent(Report, frozen=True, kw_only=True):
-    """The broker proved (by the adapter's fence) that it has never known the order: not a timeout, not an empty page."""
+    """The broker proved (by the adapter's fence) that it has never known the order: not a timeout, not an empty
+    page.
+    """
 
     text: str
 
