@@ -112,9 +112,9 @@ class WireLog(Protocol):
         ...
 
 
-class StoreFailed(Exception):  # noqa: N818 - reads as what happened, like the events
+class StoreFailed(Exception):
     """The store could not keep its promise (disk full, write error, damaged record); the session must stop."""
 
 
-class NotLoggedOn(Exception):  # noqa: N818
+class NotLoggedOn(Exception):
     """The call needs an established session."""
