@@ -1,12 +1,12 @@
 """Execution quality, exactly as RISK-TCA section 5 defines it: pure functions of quotes, orders and fills.
 
-Cost is positive, gain negative. `s` is +1 for a buy and -1 for a sell. Ratios are Decimals where 0.0001 is one basis point;
-what is put on events is in basis points with two places. A mid counts only while its quote is fresh and two-sided; a sample
-without one is None and its reason is told, so that it is dropped and counted, never guessed. Mids of different sources
-(QuoteSource) are never compared with each other.
+Cost is positive, gain negative. `s` is +1 for a buy and -1 for a sell. Ratios are Decimals where 0.0001 is one basis
+point; what is put on events is in basis points with two places. A mid counts only while its quote is fresh and
+two-sided; a sample without one is None and its reason is told, so that it is dropped and counted, never guessed. Mids
+of different sources (QuoteSource) are never compared with each other.
 
-Sources: Perold, "The Implementation Shortfall" (1988); Kissell, "The Expanded Implementation Shortfall" (2006); SEC Rule 605
-(effective and realised spread); Huang and Stoll (1996) for impact = effective - realised.
+Sources: Perold, "The Implementation Shortfall" (1988); Kissell, "The Expanded Implementation Shortfall" (2006); SEC
+Rule 605 (effective and realised spread); Huang and Stoll (1996) for impact = effective - realised.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,8 @@ def fresh_mid(quote: Quote | None, now_ns: int, max_age_ns: int) -> tuple[Decima
 def arrival(quote: Quote | None, now_ns: int, max_age_ns: int) -> Arrival:
     """The quote an order meets at `now_ns` (tags 5704-5708).
 
-    Prices are given only from a fresh, two-sided quote; of a stale one only the age is told, so that the reason can be counted.
+    Prices are given only from a fresh, two-sided quote; of a stale one only the age is told, so that the reason can
+    be counted.
     """
     mid, missing = fresh_mid(quote, now_ns, max_age_ns)
     if quote is None or missing == "no_quote":
@@ -134,8 +135,8 @@ def marketable(order: Order, arrival: Arrival) -> bool:
 class Shortfall(msgspec.Struct, frozen=True):
     """Implementation shortfall (Perold) in the instrument's currency per unit of multiplier, and its parts.
 
-    `delay + trading + opportunity + fees == total`, exactly. `paper` is Q·D, the paper portfolio's cost: a part over it is
-    the part's ratio. `benchmark` is `decision`, or `arrival` when no DecisionPx(5710) was given.
+    `delay + trading + opportunity + fees == total`, exactly. `paper` is Q·D, the paper portfolio's cost: a part over
+    it is the part's ratio. `benchmark` is `decision`, or `arrival` when no DecisionPx(5710) was given.
     """
 
     delay: Decimal
@@ -162,10 +163,11 @@ def shortfall(
     decision_px: Decimal | None = None,
     fees: Decimal = Decimal(0),
 ) -> Shortfall | None:
-    """Shortfall of one order. `fills` are (quantity, price); `end_mid` is M(T) and only matters when something is left.
+    """Shortfall of one order. `fills` are (quantity, price); `end_mid` is M(T) and only matters when something is
+    left.
 
-    `fees` are in the same unit as quantity times price. None without an arrival mid, without M(T) where it is needed, or
-    when nothing was ordered.
+    `fees` are in the same unit as quantity times price. None without an arrival mid, without M(T) where it is needed,
+    or when nothing was ordered.
     """
     with localcontext(EXACT):
         filled = sum((qty for qty, _ in fills), Decimal(0))
@@ -258,7 +260,8 @@ def fill_cost(
 
 
 def end_cost(order: Order, quote: Quote | None, now_ns: int, max_age_ns: int) -> Cost | None:
-    """Cost of an order that ends with something left, for OrderCanceled and OrderExpired: what was not traded is charged at M(T).
+    """Cost of an order that ends with something left, for OrderCanceled and OrderExpired: what was not traded is
+    charged at M(T).
 
     None when there is nothing to say: no quantity, or the order was never at a broker.
     """

@@ -1,7 +1,8 @@
-"""Measures the process's own hiccups into `Vitals`: how late the event loop is, how long the garbage collector stops it.
+"""Measures the process's own hiccups into `Vitals`: how late the event loop is, how long the garbage collector stops
+it.
 
-Both use the monotonic performance counter. The loop is probed ten times a second: a callback asks for a moment and counts how
-much later it came. With uvloop, timers are whole milliseconds, so values below 1 ms say no more than that.
+Both use the monotonic performance counter. The loop is probed ten times a second: a callback asks for a moment and
+counts how much later it came. With uvloop, timers are whole milliseconds, so values below 1 ms say no more than that.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ PERIOD = 0.1  # seconds between two probes of the loop
 
 
 class Pulse:
-    """Probes the running loop and hooks the collector. `start` on the loop, `stop` once at the end; both may be repeated."""
+    """Probes the running loop and hooks the collector. `start` on the loop, `stop` once at the end; both may be
+    repeated."""
 
     def __init__(self, loop_lag: Histogram, gc_pause: Histogram, period: float = PERIOD) -> None:
         self._lag = loop_lag

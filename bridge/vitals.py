@@ -1,13 +1,13 @@
 """What the engine counts about itself: plain numbers and bucket lists, cheap enough for the order path.
 
-The engine never calls prometheus_client (0.8 µs an observation); it adds to lists here (about 0.15 µs) and hands `snapshot()`
-down the control socket once a second. `bridge.outputs.metrics` turns snapshots into families. All counts only grow from the
-start of the process, so a lost snapshot loses nothing. Times are nanoseconds of the monotonic clock, taken by the caller:
-this module reads no clock.
+The engine never calls prometheus_client (0.8 µs an observation); it adds to lists here (about 0.15 µs) and hands
+`snapshot()` down the control socket once a second. `bridge.outputs.metrics` turns snapshots into families. All counts
+only grow from the start of the process, so a lost snapshot loses nothing. Times are nanoseconds of the monotonic
+clock, taken by the caller: this module reads no clock.
 
 Who counts what, so that nothing is counted twice: stage times below come from here, except `recv_to_first_fill` and
-`cancel_to_done`, which the journal's own times tell (they may span a restart), and `commit_to_published`, which only the
-outputs process can see. Orders, fills, refusals, halts and cost are counted from the entry stream and not here.
+`cancel_to_done`, which the journal's own times tell (they may span a restart), and `commit_to_published`, which only
+the outputs process can see. Orders, fills, refusals, halts and cost are counted from the entry stream and not here.
 """
 
 from bisect import bisect_left
@@ -30,16 +30,17 @@ BATCH_ENTRIES: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000
 """Upper bounds of the journal's batch sizes, in entries."""
 
 STAGES: tuple[str, ...] = ("decode", "risk", "journal", "route", "recv_to_wire", "wire_to_ack", "exec_to_report")
-"""Stages the engine measures itself. decode: bytes to a valid message. risk: the whole chain. journal: append. route: the
-adapter's call. recv_to_wire: bytes read until the order is handed to the broker's socket or its refusal to the client's.
-wire_to_ack: from there to the broker's word. exec_to_report: the broker's execution read until its report is written."""
+"""Stages the engine measures itself. decode: bytes to a valid message. risk: the whole chain. journal: append. route:
+the adapter's call. recv_to_wire: bytes read until the order is handed to the broker's socket or its refusal to the
+client's. wire_to_ack: from there to the broker's word. exec_to_report: the broker's execution read until its
+report is written."""
 
 
 class Histogram:
     """Counts per bucket, their sum, and the last `seq` seen in each bucket as exemplar.
 
-    `bounds` are inclusive upper bounds in ascending order; one more bucket holds what is above the last. `observe` takes the
-    unit of the bounds, nanoseconds for times.
+    `bounds` are inclusive upper bounds in ascending order; one more bucket holds what is above the last. `observe`
+    takes the unit of the bounds, nanoseconds for times.
     """
 
     __slots__ = ("bounds", "counts", "exemplars", "total")
@@ -64,7 +65,8 @@ class Histogram:
         return sum(self.counts)
 
     def quantile(self, share: float) -> int:
-        """Upper bound of the bucket that holds this share of all values; the last bound for what is above it, 0 if empty."""
+        """Upper bound of the bucket that holds this share of all values; the last bound for what is above it, 0 if
+        empty."""
         left = share * self.count
         if not left:
             return 0
@@ -83,7 +85,8 @@ class Histogram:
 class SessionVitals:
     """One FIX session. `next_in` and `next_out` are the next MsgSeqNum(34) each way; `queue` is in messages.
 
-    `messages_in`, `messages_out` count by MsgType(35); `rejects` counts Reject(3) and BusinessMessageReject(j) by reason.
+    `messages_in`, `messages_out` count by MsgType(35); `rejects` counts Reject(3) and BusinessMessageReject(j) by
+    reason.
     """
 
     __slots__ = (
@@ -129,8 +132,8 @@ class SessionVitals:
 class BrokerVitals:
     """One broker connection. `unready` says why opening orders are refused, empty when ready; ages are in seconds.
 
-    `snapshot_age` is the age of the last complete statement (orders, positions, account) per account; `breaks` counts the
-    open differences by kind; `budget_ratio` is the used share (0-1) of the broker's published rate limit.
+    `snapshot_age` is the age of the last complete statement (orders, positions, account) per account; `breaks` counts
+    the open differences by kind; `budget_ratio` is the used share (0-1) of the broker's published rate limit.
     """
 
     __slots__ = (
@@ -162,8 +165,8 @@ class BrokerVitals:
 class AccountVitals:
     """One account in its currency, as risk sees it; None is unknown. `day_pnl` is equity less start-of-day equity.
 
-    `last_seq`, `fills_today` and `traded_today` let an MQTT subscriber check that it missed nothing. `positions` maps a symbol
-    to `{"qty", "avg_px", "mark", "unrealised", "realised"}`, Decimals as text.
+    `last_seq`, `fills_today` and `traded_today` let an MQTT subscriber check that it missed nothing. `positions` maps
+    a symbol to `{"qty", "avg_px", "mark", "unrealised", "realised"}`, Decimals as text.
     """
 
     __slots__ = ("buying_power", "cash", "currency", "day_pnl", "equity", "positions", "usd_rate")
