@@ -34,6 +34,10 @@ class Clock(Protocol):
 # --- journal and sinks -----------------------------------------------------------------------------------------------
 
 
+class JournalError(Exception):
+    """The journal cannot take or give entries: a write or flush failed (final, rule 7), it is locked, damaged or trimmed."""
+
+
 class Journal(Protocol):
     """The log of entries (DURABILITY.md). `append` numbers nothing: the engine numbers from `next_seq`, the journal
     checks.

@@ -1,0 +1,1 @@
+"""The book of record: checksummed JSON lines in segments, group commit, recovery, snapshots (DURABILITY.md)."""
