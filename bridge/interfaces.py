@@ -35,7 +35,7 @@ class Clock(Protocol):
 
 
 class JournalError(Exception):
-    """The journal cannot take or give entries: a write or flush failed (final, rule 7), it is locked, damaged or trimmed."""
+    """The journal cannot take or give entries: a write failed (final, rule 7), it is locked, damaged, trimmed."""
 
 
 class Journal(Protocol):

@@ -1,8 +1,8 @@
 """Entries as JSON, and back: one shape for the journal, MQTT, REST and WebSocket (OUTPUTS.md section 0).
 
 Quantities and prices are strings and never in exponent form. `str(Decimal)` prints `1E-7` for 0.0000001, and that is
-what msgspec writes. Such values are rare, so the common path encodes once and scans the bytes for the only two pairs with
-which an exponent can begin; the rare path looks at each field, so that text which merely looks like a number (a
+what msgspec writes. Such values are rare, so the common path encodes once and scans the bytes for the only two pairs
+with which an exponent can begin; the rare path looks at each field, so that text which merely looks like a number (a
 ClOrdID(11) of "1E-7") stays as it is.
 """
 
