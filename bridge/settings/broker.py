@@ -1,0 +1,142 @@
+"""BrokerSpec: one broker connection, in the published shape of broker descriptors, with optional keys of ours."""
+
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from bridge.settings.secret import Secret
+from bridge.settings.section import Seconds, Section
+
+Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+
+
+class Camel(Section):
+    """Keys of a descriptor are camelCase; both spellings are read."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True)
+
+
+class Metadata(Camel):
+    """Who the connection is."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
+    """Name of the connection: lower case letters, digits, hyphens, dots."""
+    description: str = ""
+    """For people."""
+
+
+class Credentials(Camel):
+    """How we prove who we are: references to secrets, never the secrets."""
+
+    api_key: Secret | None = None
+    """Key identifier, user or client id."""
+    api_secret: Secret | None = None
+    """Its secret."""
+
+
+class Connection(Camel):
+    """Where and how to connect."""
+
+    type: str
+    """Adapter: paper, alpaca, interactive-brokers, or `package.module:Class` of one's own."""
+    credentials: Credentials = Credentials()
+    endpoint: str | None = None
+    """Address of the broker's interface; absent means the adapter's own for its mode."""
+    account: str | None = None
+    """The broker's name of the account; also our Account(1) unless `accounts` says otherwise."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Further options of the adapter, handed to it as they stand."""
+
+
+class Routing(Camel):
+    """Which route an order takes at this broker."""
+
+    default_route: str | None = None
+    """Route of symbols that have none of their own."""
+    symbol_routes: dict[str, str] = Field(default_factory=dict)
+    """Route by symbol."""
+
+
+class DefaultOrderType(Enum):
+    """Order types by word."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+
+
+class DefaultTimeInForce(Enum):
+    """Times in force by word."""
+
+    DAY = "day"
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class Execution(Camel):
+    """What may be traded how."""
+
+    order_type: DefaultOrderType | None = None
+    """Order type of entry forms that leave it out; FIX orders always carry OrdType(40)."""
+    time_in_force: DefaultTimeInForce | None = None
+    """Time in force of entry forms that leave it out; an order without TimeInForce(59) is a day order."""
+    allow_short_selling: bool = False
+    """Sell orders may open short positions."""
+    allow_margin_trading: bool = False
+    """Buying power may exceed cash."""
+
+
+class BrokerRisk(Camel):
+    """Limits of this connection's accounts, in force beside those of BridgeConfig; the tightest wins."""
+
+    max_position_size: Amount | None = None
+    """Largest position per symbol, in units of OrderQty(38)."""
+    max_order_value: Amount | None = None
+    """Largest value of one order, in the account's currency."""
+    max_daily_loss: Amount | None = None
+    """Loss of a day that stops opening orders, in the account's currency."""
+    position_limits: dict[str, Amount] = Field(default_factory=dict)
+    """Largest position by symbol, in units of OrderQty(38)."""
+
+
+class Paper(Camel):
+    """The simulated account of `type: paper`."""
+
+    cash: Amount = Decimal(1_000_000)
+    """Cash the account starts with."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")] = "USD"
+    """Currency of the account."""
+    seed: int = 0
+    """Seed of everything random, so that a run can be repeated."""
+    ack_latency_seconds: Seconds = 0.0
+    """Delay between an order and its acknowledgement."""
+    fill_latency_seconds: Seconds = 0.0
+    """Delay between a marketable order and its fill."""
+
+
+class BrokerSpec(Camel):
+    """One broker connection."""
+
+    api_version: Literal["datafye.io/v1"] = "datafye.io/v1"
+    """Version of the descriptor's shape."""
+    kind: Literal["BrokerSpec"] = "BrokerSpec"
+    """What the document describes."""
+    metadata: Metadata
+    broker: Connection
+    routing: Routing = Routing()
+    execution: Execution = Execution()
+    risk: BrokerRisk = BrokerRisk()
+    live: bool = False
+    """Real money. Needs `--live` at start as well."""
+    paper: Paper = Paper()
+    """Only for `type: paper`."""
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`."""
+        return self.metadata.name
