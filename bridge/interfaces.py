@@ -329,6 +329,14 @@ class View(Protocol):
         ...
 
 
+class RiskLayer(Protocol):
+    """All controls together, in their order (bridge.risk.chain)."""
+
+    def check(self, order: Order, view: View) -> Rejection | None:
+        """None when the order may pass; the first hard failure otherwise. Synchronous, reserves nothing itself."""
+        ...
+
+
 class RiskCheck(Protocol):
     """One control, one file, one line of configuration. Pure: it keeps no state, counts come from the view."""
 

@@ -84,6 +84,14 @@ def charged(position: Position, fee: Decimal) -> Position:
     return replace(position, fees=position.fees + fee) if fee else position
 
 
+def without(sums: Working, order: Order) -> Working:
+    """The sums as if this open order did not work."""
+    qty = order.reserved_qty
+    if order.side is Side.BUY:
+        return Working(sums.buy_qty - qty, sums.sell_qty, sums.buy_orders - 1, sums.sell_orders)
+    return Working(sums.buy_qty, sums.sell_qty - qty, sums.buy_orders, sums.sell_orders - 1)
+
+
 class Blotter:
     """All orders, executions, positions and halts. Not thread-safe: one writer."""
 
@@ -178,6 +186,9 @@ class Blotter:
                 self._client_ids[event.broker_client_id] = event.order_id
         elif isinstance(event, OrderRouted):
             self._client_ids[event.broker_client_id] = event.order_id
+        elif isinstance(event, OrderReplaced) and event.session_id:
+            self._ids[event.session_id, event.cl_ord_id] = event.order_id
+            self._inbound_seen(event.session_id, event.msg_seq_num)
         elif isinstance(event, (OrderAccepted, OrderReplaced, OrderRestated)) and event.broker_order_id is not None:
             self._broker_ids[after.broker, event.broker_order_id] = event.order_id
         self._keep(before, after)

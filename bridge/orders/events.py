@@ -360,6 +360,8 @@ class OrderReplaced(OrderEvent, frozen=True, kw_only=True):
     emulated: bool = False
     transact_time: datetime | None = None
     source: Source = Source.LIVE
+    session_id: str = ""  # set when no ReplaceRequested came before: a G that changes nothing
+    msg_seq_num: int = 0
 
 
 class OrderRestated(OrderEvent, frozen=True, kw_only=True):
