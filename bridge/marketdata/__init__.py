@@ -1,0 +1,1 @@
+"""Market data: the quote book and one module per source."""
