@@ -53,6 +53,7 @@ class SyntheticSymbol:
         "_symbol",
         "_tick",
         "_unit",
+        "_usual",
     )
 
     def __init__(self, instrument: Instrument, price: Decimal, seed: int) -> None:
