@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from bridge.settings.secret import Secret
@@ -102,6 +102,20 @@ class BrokerRisk(Camel):
     """Loss of a day that stops opening orders, in the account's currency."""
     position_limits: dict[str, Amount] = Field(default_factory=dict)
     """Largest position by symbol, in units of OrderQty(38)."""
+
+    @field_validator("position_limits", mode="before")
+    @classmethod
+    def _list_of_rows(cls, value: Any) -> Any:
+        """Descriptors also write `- {symbol: AAPL, maxPositionSize: 100}`."""
+        if isinstance(value, list) and all(
+            isinstance(row, dict) and len(row) == 2 and "symbol" in row for row in value
+        ):
+            return {str(row["symbol"]): next(size for key, size in row.items() if key != "symbol") for row in value}
+        return value
+
+    def block(self) -> dict[str, Any]:
+        """The `risk` block as it stood in the descriptor, without what was left out."""
+        return self.model_dump(by_alias=True, exclude_defaults=True)
 
 
 class Paper(Camel):

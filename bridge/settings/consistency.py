@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bridge.orders.events import Mode
+from bridge.orders.events import Mode, Scope
+from bridge.risk.limits import LimitError, row
 from bridge.settings.section import loopback
 from bridge.settings.tree import Settings
 from sessions.config import Kind
@@ -26,6 +27,7 @@ def faults(settings: Settings, *, live: bool) -> Iterator[Fault]:
     yield from _accounts(settings)
     yield from _sessions(settings)
     yield from _reach(settings)
+    yield from _limits(settings)
     if settings.marketdata.source == "replay" and not settings.marketdata.replay.files:
         yield Fault(("marketdata", "replay", "files"), "missing, and the source is replay", "", "a list of CSV files")
 
@@ -97,3 +99,21 @@ def _reach(settings: Settings) -> Iterator[Fault]:
         for other, same in ports.items():
             if port and port == same and key < other:
                 yield Fault(tuple(other.split(".")), f"the same port as {key}", str(port), "another port")
+
+
+def _limits(settings: Settings) -> Iterator[Fault]:
+    for index, limit in enumerate(settings.risk.limits):
+        try:
+            row(limit.rule, limit.limit, limit.scope, limit.name)
+        except LimitError as error:
+            yield Fault(("risk", "limits", index), str(error), f"{limit.rule} {limit.limit}")
+    names = {
+        Scope.BROKER: [spec.name for spec in settings.brokers],
+        Scope.ACCOUNT: [account.name for account in settings.accounts],
+        Scope.SESSION: [session.session_id for session in settings.sessions],
+    }
+    for index, limit in enumerate(settings.risk.limits):
+        known = names.get(limit.scope)
+        if known is not None and limit.name and limit.name not in known:
+            text = f"a limit for a {limit.scope.value} there is none of"
+            yield Fault(("risk", "limits", index, "name"), text, limit.name, ", ".join(known))

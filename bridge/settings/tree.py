@@ -60,6 +60,8 @@ class JournalSettings(Section):
     """In write mode, how far the flush may lag behind, milliseconds."""
     segment_mb: Annotated[int, Field(ge=1, le=4096)] = 256
     """Size at which a new segment begins."""
+    stall_limit_seconds: Annotated[float, Field(gt=0)] = 2.0
+    """A flush that takes longer stops new orders until it returns."""
     snapshot_every: Annotated[int, Field(ge=1000)] = 100_000
     """Entries between two snapshots."""
     keep_days: Annotated[int, Field(ge=1)] | None = None
@@ -79,31 +81,17 @@ class Account(Section):
     """The broker's own name of it; absent means `broker.account` of the BrokerSpec."""
 
 
-class LimitMode(Enum):
-    """What passing a limit does."""
-
-    OFF = "off"
-    WARN = "warn"
-    BLOCK = "block"
-
-
 class RiskLimit(Section):
     """One limit; where several match an order, the tightest wins."""
 
-    rule: Annotated[str, Field(pattern=r"^R[0-9]{2}$")]
-    """Rule id, R01 to R30."""
+    rule: Annotated[str, Field(pattern=r"^R[0-9]{2}(\.[a-z0-9_]+)?$|^PX\.[a-z_]+$|^[A-Za-z_]\w*$")]
+    """Rule or parameter, e.g. R03 or R09.long; `fixbridge risk` lists them."""
+    limit: Annotated[str, Field(min_length=1)]
+    """`25000`, `25000 warn`, `25000 block 0.9` (mode, part of it at which to warn), or `off`."""
     scope: Scope = Scope.GLOBAL
     """What the limit is for."""
     name: str = ""
     """Name of the broker, account, strategy, session or symbol; empty for global."""
-    limit: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
-    """The bound, in the rule's unit; absent means the profile's."""
-    warn_at: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.8")
-    """Share of the limit at which it warns."""
-    mode: LimitMode = LimitMode.BLOCK
-    """off, warn or block."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Further parameters of the rule."""
 
 
 class RiskCheckSpec(Section):
@@ -137,12 +125,6 @@ class RiskSettings(Section):
     """Limits that differ from the profile's."""
     checks: tuple[RiskCheckSpec, ...] = ()
     """Checks of one's own, run after the built-in ones."""
-    quote_max_age_seconds: Seconds = 5.0
-    """A quote older than this is missing."""
-    trade_max_age_seconds: Seconds = 60.0
-    """A last trade older than this is missing."""
-    max_order_age_seconds: Seconds = 10.0
-    """Orders whose TransactTime(60) is older are refused."""
     loosen_delay_seconds: Seconds = 60.0
     """Wait before a loosened limit takes effect."""
 
@@ -152,8 +134,12 @@ class Synthetic(Section):
 
     seed: int = 1
     """The same seed gives the same walk."""
-    interval_ms: Annotated[int, Field(ge=1)] = 250
-    """Milliseconds between two quotes of a symbol."""
+    interval_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.25
+    """Seconds between two turns of every symbol."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Probability that a symbol moves in a turn."""
+    symbols: tuple[str, ...] = ()
+    """Only these symbols have a market; empty means every listed instrument."""
 
 
 class Replay(Section):
@@ -165,6 +151,11 @@ class Replay(Section):
     """Factor on the recording's own pace, or max for as fast as possible."""
     loop: bool = False
     """Begin again at the end."""
+
+    @property
+    def factor(self) -> float | None:
+        """`speed` as a number, None for as fast as possible."""
+        return None if self.speed == "max" else self.speed
 
 
 class MarketDataSettings(Section):
