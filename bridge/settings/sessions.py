@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from bridge.settings.secret import Secret
 from bridge.settings.section import CompId, Name, Seconds, Section
+from fixspec.enums import CancelOnDisconnectType
 from sessions.config import (
-    CancelOn,
     CancelOnDisconnect,
     CancelScope,
     Credential,
@@ -112,10 +112,19 @@ class Authentication(Section):
         return HmacCredential(self.username, self.hmac_secret.reveal().encode(), self.hmac_window_seconds)
 
 
+class CancelWhen(Enum):
+    """Which endings of a session start cancel on disconnect."""
+
+    OFF = "off"
+    DISCONNECT = "disconnect"
+    LOGOUT = "logout"
+    BOTH = "both"
+
+
 class CancelPolicy(Section):
     """Cancel on disconnect (FIX-APP section 9)."""
 
-    when: CancelOn = CancelOn.OFF
+    when: CancelWhen = CancelWhen.OFF
     """Which ending of the session cancels its orders."""
     grace_ms: Annotated[int, Field(ge=0)] = 10_000
     """Milliseconds in which a new Logon(A) stops it."""
@@ -218,6 +227,8 @@ class SessionSettings(Section):
     """A dictionary in the QuickFIX XML form instead of FIX 4.4's."""
     max_latency_seconds: Seconds = 120.0
     """How far SendingTime(52) may be from our clock, 0 = not checked."""
+    require_orig_sending_time: bool = True
+    """Refuse PossDupFlag(43)=Y without OrigSendingTime(122)."""
     sending_time_fault: SendingTimeFault = SendingTimeFault.LOGOUT
     """What follows the Reject(3) of a wrong SendingTime(52)."""
     too_low: SequenceTooLow = SequenceTooLow.LOGOUT
@@ -283,6 +294,7 @@ class SessionSettings(Section):
             reject_user_tags=self.user_tags is UnknownTags.REJECT,
             dictionary=str(self.dictionary or ""),
             max_latency_seconds=self.max_latency_seconds,
+            require_orig_sending_time=self.require_orig_sending_time,
             sending_time_fault=self.sending_time_fault,
             too_low=self.too_low,
             third_party_routing=self.hub,
@@ -292,7 +304,7 @@ class SessionSettings(Section):
             allowed_addresses=self.addresses,
             tls_peer_names=self.tls_names,
             cancel_on_disconnect=CancelOnDisconnect(
-                on=cod.when,
+                on=CancelOnDisconnectType[cod.when.name],
                 grace_ms=cod.grace_ms,
                 scope=cod.scope,
                 exclude_gt=cod.exclude_gt,

@@ -1,6 +1,5 @@
 """BridgeConfig, the daemon's own document, and Settings: that document together with the brokers."""
 
-from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
