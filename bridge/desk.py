@@ -68,6 +68,7 @@ class Desk:
         self.sessions = {terms.session_id: terms for terms in sessions}
         self.routing = routing or Routing()
         self.statements: dict[str, BrokerAccount] = {}
+        self.quote_max_age_ns = 5_000_000_000
         self.now_ns = 0
         self.next_seq = 1
         self.unavailable: str | None = None  # why new orders are refused as a whole: draining, journal failed

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bridge.costs import end_cost, fill_cost
 from bridge.desk import Desk
 from bridge.orders.events import (
     CancelRejected,
@@ -86,7 +87,7 @@ def unmatched(desk: Desk, said: Report) -> Events:
         mode=adapter.mode if adapter is not None else Mode.LIVE,
     )
     exec_id = fill_exec_id(said.broker, said.account, said.exec_root or said.broker_exec_id)
-    return (adopted, fill(desk, adopted.order_id, said, exec_id))
+    return (adopted, fill(desk, None, adopted.order_id, said, exec_id))
 
 
 def _when(desk: Desk, said: Report) -> datetime:
@@ -186,9 +187,15 @@ _CODES = {
 }
 
 
-def fill(desk: Desk, order_id: int, said: Executed, exec_id: str, late: bool = False) -> OrderFilled:
-    """One execution as a fact."""
+def fill(
+    desk: Desk, order: Order | None, order_id: int, said: Executed, exec_id: str, late: bool = False
+) -> OrderFilled:
+    """One execution as a fact, with its cost against the quotes of now."""
     adapter = desk.adapters.get(said.broker)
+    cost = None
+    if order is not None:
+        quote = desk.quote(order.symbol)
+        cost = fill_cost(order, said.last_qty, said.last_px, quote, desk.now_ns, desk.quote_max_age_ns, said.commission)
     return OrderFilled(
         order_id=order_id,
         exec_id=exec_id,
@@ -203,6 +210,7 @@ def fill(desk: Desk, order_id: int, said: Executed, exec_id: str, late: bool = F
         last_mkt=said.last_mkt,
         commission=said.commission,
         late=late,
+        cost=cost,
     )
 
 
@@ -214,7 +222,7 @@ def executed(desk: Desk, order: Order, said: Executed) -> Events:
     exec_id = fill_exec_id(said.broker, order.account, root)
     known = desk.blotter.execution(exec_id)
     if known is None:
-        return (fill(desk, order.order_id, said, exec_id, late=order.closed is not None),)
+        return (fill(desk, order, order.order_id, said, exec_id, late=order.closed is not None),)
     if said.revision <= known.revision or known.busted:
         return ()
     return (
@@ -337,6 +345,7 @@ def canceled(desk: Desk, order: Order, said: Canceled) -> Events:
         text=said.text,
         transact_time=said.transact_time,
         source=said.source,
+        cost=end_cost(order, desk.quote(order.symbol), desk.now_ns, desk.quote_max_age_ns),
     )
     if order.pending_replace is None:
         return (ended,)

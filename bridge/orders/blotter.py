@@ -35,6 +35,7 @@ from bridge.orders.events import (
     TradingHalted,
     TradingResumed,
     TradingState,
+    event_account,
 )
 from bridge.orders.order import ZERO, Execution, Order, adopted, apply, plain, received
 from fixspec.enums import Side
@@ -142,16 +143,18 @@ class Blotter:
             raise ValueError(f"entry {entry.seq} after {self.seq}")
         self.seq = entry.seq
         event = entry.event
+        order = None
         if isinstance(event, OrderEvent):
             fold = self._order_folds.get(type(event))
             order = fold(entry, event) if fold is not None else self._changed(entry, event)
-            if order is not None:
-                self._account_seq[order.account] = entry.seq
-            return order
-        other = self._other_folds.get(type(event))
-        if other is not None:
-            other(entry, event)
-        return None
+        else:
+            other = self._other_folds.get(type(event))
+            if other is not None:
+                other(entry, event)
+        account = order.account if order is not None else event_account(event)
+        if account is not None:
+            self._account_seq[account] = entry.seq
+        return order
 
     def _received(self, entry: Entry, event: OrderReceived) -> Order:
         order = received(entry, event)

@@ -552,6 +552,13 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     account_prev: int = 0
 
 
+def event_account(event: Event) -> str | None:
+    """The account an event belongs to by its own fields; None for what an order's other entries tell."""
+    if isinstance(event, (TradingHalted, TradingResumed)):
+        return event.name if event.scope is Scope.ACCOUNT else None
+    return getattr(event, "account", None)
+
+
 __all__ = ["Mode", "Party", "Source"]  # the rest is defined here
 
 AnyEvent = (

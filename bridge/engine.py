@@ -1,0 +1,246 @@
+"""The single writer: decide, commit. Nothing else changes state.
+
+`commit` journals a batch, folds it and shows it to the sinks through the gate. One call is finished before the next
+begins:
+what arrives meanwhile (an adapter that reports from inside `submit`) waits its turn.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from bridge import decide
+from bridge.costs import arrival
+from bridge.desk import Desk, utc
+from bridge.gate import Gate
+from bridge.interfaces import Clock, EventSink, Journal, JournalError, RiskLayer
+from bridge.orders.blotter import Blotter
+from bridge.orders.events import Entry, Event, Initiator, OrderEvent, SessionReset, event_account
+from bridge.orders.order import Order
+from bridge.orders.reasons import Rejection
+from bridge.orders.reports import Report
+from fixspec.messages import Header, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest
+
+
+class CancelLane(Protocol):
+    """The part of the router that cancels use when they cannot wait for the journal."""
+
+    def withdraw(self, order: Order) -> None:
+        """Do not submit it when its turn comes."""
+        ...
+
+    def cancel_ahead(self, order: Order, seq: int) -> None:
+        """Send the cancel now."""
+        ...
+
+
+class Follower(Protocol):
+    """Somebody who folds along inside the engine's turn, before any sink: risk sums."""
+
+    def on_entry(self, entry: Entry, before: Order | None, after: Order | None) -> None:
+        """One entry with the order before and after it."""
+        ...
+
+
+class Engine:
+    """See the module. `perf_ns` is a clock for durations, ns; `failed` is told once when the journal has failed."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        journal: Journal,
+        risk: RiskLayer,
+        clock: Clock,
+        sinks: Iterable[EventSink],
+        router: CancelLane,
+        sink_failed: Callable[[EventSink, Entry, Exception], None],
+        journal_failed: Callable[[str], None],
+        followers: Sequence[Follower] = (),
+    ) -> None:
+        self.desk = desk
+        self._blotter: Blotter = desk.blotter
+        self._journal = journal
+        self._risk = risk
+        self._clock = clock
+        self._router = router
+        self._followers = tuple(followers)
+        self._journal_failed = journal_failed
+        self.gate = Gate(journal, sinks, sink_failed)
+        self._queue: deque[Callable[[], None]] = deque()
+        self._busy = False
+        desk.next_seq = journal.next_seq
+
+    # --- turns -------------------------------------------------------------------------------------------------------
+
+    def turn(self, work: Callable[[], None]) -> None:
+        """Run `work` now, or after the running call when there is one. The view's time is set once per piece of
+        work.
+        """
+        if self._busy:
+            self._queue.append(work)
+            return
+        self._busy = True
+        try:
+            self._begin()
+            work()
+            while self._queue:
+                self._begin()
+                self._queue.popleft()()
+        finally:
+            self._busy = False
+
+    def _begin(self) -> None:
+        desk = self.desk
+        desk.now_ns = self._clock.utc_ns()
+        desk.next_seq = self._journal.next_seq
+
+    # --- the client's side -------------------------------------------------------------------------------------------
+
+    def new_order(self, session_id: str, header: Header, message: NewOrderSingle) -> None:
+        """NewOrderSingle(D)."""
+
+        def work() -> None:
+            desk = self.desk
+            desk.count_message(session_id)
+            met = arrival(desk.quote(message.symbol), desk.now_ns, desk.quote_max_age_ns)
+            terms = desk.sessions[session_id]
+            self.commit(decide.new_order(desk, terms, header, message, self._risk, met))
+
+        self.turn(work)
+
+    def verdict(self, session_id: str, header: Header, message: NewOrderSingle) -> tuple[Order, Rejection | None]:
+        """DryRun(5746): the order as it would be and why it would be refused; nothing is recorded."""
+        self._begin()
+        return decide.verdict(self.desk, self.desk.sessions[session_id], header, message, self._risk)
+
+    def replace(self, session_id: str, header: Header, message: OrderCancelReplaceRequest) -> None:
+        """OrderCancelReplaceRequest(G)."""
+
+        def work() -> None:
+            self.desk.count_message(session_id)
+            terms = self.desk.sessions[session_id]
+            self.commit(decide.replace(self.desk, terms, header, message, self._risk))
+
+        self.turn(work)
+
+    def cancel(self, session_id: str, header: Header, message: OrderCancelRequest) -> None:
+        """OrderCancelRequest(F): meets no risk rule and waits for nothing."""
+
+        def work() -> None:
+            events = decide.cancel(self.desk, self.desk.sessions[session_id], header, message)
+            self._commit_cancels(events)
+
+        self.turn(work)
+
+    def cancel_orders(self, orders: Iterable[Order], initiator: Initiator, *, mass_id: int = 0, text: str) -> None:
+        """Cancels of our own making: disconnect, operator, kill, mass cancel. Those pending already are left alone."""
+        chosen = list(orders)
+
+        def work() -> None:
+            for order in chosen:
+                now = self._blotter.order(order.order_id)
+                if now is not None:
+                    self.desk.next_seq = self._journal.next_seq
+                    self._commit_cancels(decide.cancel_for(now, initiator, mass_id=mass_id, text=text))
+
+        self.turn(work)
+
+    def _commit_cancels(self, events: Sequence[Event]) -> None:
+        """Commit cancels; what the journal still flushes is sent ahead, what it cannot write any more is sent
+        anyway.
+        """
+        if not events:
+            return
+        try:
+            self.commit(events)
+        except JournalError:
+            # Nothing can be recorded or said any more, but a cancel only takes risk away: it goes out (rule 2).
+            for event in events:
+                order = self._blotter.order(event.order_id) if isinstance(event, OrderEvent) else None
+                if order is not None and order.open:
+                    self._router.cancel_ahead(order, 0)
+            raise
+        if self._journal.durable >= self._journal.next_seq - 1:
+            return
+        for event in events:
+            order = self._blotter.order(event.order_id) if isinstance(event, OrderEvent) else None
+            if order is None or order.pending_cancel is None:
+                continue
+            if self.gate.holds_submit(order.order_id):
+                self._router.withdraw(order)
+            else:
+                self._router.cancel_ahead(order, self._blotter.seq)
+
+    # --- the broker's side -------------------------------------------------------------------------------------------
+
+    def on_report(self, report: Report) -> None:
+        """A broker's word. May be called from inside an adapter's `submit`: it waits its turn."""
+        self.turn(lambda: self.commit(decide.report(self.desk, report)))
+
+    # --- operators and sessions --------------------------------------------------------------------------------------
+
+    def record(self, *events: Event) -> None:
+        """Commit events that need no decision: halts, days, limit changes, reconciliation results."""
+        self.turn(lambda: self.commit(events))
+
+    def session_reset(self, session_id: str, reason: str) -> None:
+        """Both numbers of the session are 1 again."""
+        self.record(SessionReset(session_id=session_id, reason=reason))
+
+    def answer(self, call: Callable[[Desk], None]) -> None:
+        """A query: `call` sees the state as of now and runs once all of it is durable, so nothing undurable is told."""
+
+        def work() -> None:
+            self.gate.when_durable(self._blotter.seq, lambda: call(self.desk))
+
+        self.turn(work)
+
+    # --- the writer --------------------------------------------------------------------------------------------------
+
+    def commit(self, events: Sequence[Event]) -> None:
+        """Journal one batch, fold it, show it. Raises JournalError when it cannot be written: nothing of it
+        happened.
+        """
+        if not events:
+            return
+        entries = self._entries(events)
+        try:
+            self._journal.append(entries)
+        except JournalError as error:
+            if self.desk.unavailable is None:
+                self.desk.unavailable = f"the journal has failed: {error}"
+                self._journal_failed(str(error))
+            raise
+        blotter = self._blotter
+        shown: list[tuple[Entry, Order | None]] = []
+        for entry in entries:
+            event = entry.event
+            before = blotter.order(event.order_id) if isinstance(event, OrderEvent) else None
+            after = blotter.apply(entry)
+            for follower in self._followers:
+                follower.on_entry(entry, before, after)
+            shown.append((entry, after))
+        self.gate.show(shown)
+
+    def _entries(self, events: Sequence[Event]) -> list[Entry]:
+        """Number the events and tell each the entry of its account before it."""
+        blotter, seq, time = self._blotter, self._journal.next_seq, utc(self.desk.now_ns)
+        previous: dict[str, int] = {}
+        accounts: dict[int, str] = {}
+        entries: list[Entry] = []
+        for event in events:
+            account = event_account(event)
+            if isinstance(event, OrderEvent):
+                if account is None:
+                    known = blotter.order(event.order_id)
+                    account = known.account if known is not None else accounts.get(event.order_id)
+                elif event.order_id:
+                    accounts[event.order_id] = account
+            prev = 0
+            if account is not None:
+                prev = previous.get(account) or blotter.account_seq(account)
+                previous[account] = seq
+            entries.append(Entry(seq, time, event, prev))  # type: ignore[arg-type]
+            seq += 1
+        return entries

@@ -1,0 +1,75 @@
+"""The sink that tells FIX sessions: every entry of an order to the session that owns it, and copies to drop copy.
+
+Its cursor is kept per session by the session's store (`Store.last_origin`): after a restart each session gets
+exactly the
+reports above what its store has, marked PossResend(97)=Y because the client may have seen them under another number.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec.structs import replace as exchange
+
+from bridge.orders.events import CancelRejected, CancelRequested, DuplicateRefused, Entry, ReplaceRequested
+from bridge.orders.order import Order
+from bridge.orders.terms import SessionKind, SessionTerms
+from bridge.outputs.reports import Answer, report
+from fixspec.messages import Message
+
+Send = Callable[[str, Message, int, bool], None]
+"""(session_id, message, origin seq, possible resend)"""
+
+
+class FixReports:
+    """ExecutionReport(8) and OrderCancelReject(9) for order entry sessions and drop copies.
+
+    `cursors` is the journal `seq` of the newest report each session's store holds.
+    """
+
+    name = "fix"
+
+    def __init__(self, terms: Iterable[SessionTerms], send: Send, cursors: Mapping[str, int]) -> None:
+        self._terms = {each.session_id: each for each in terms}
+        self._copies = [each for each in self._terms.values() if each.kind is not SessionKind.ORDER_ENTRY]
+        self._send = send
+        self._cursors = dict(cursors)
+        self.replaying = False
+
+    @property
+    def cursor(self) -> int:
+        """The oldest of the sessions' cursors."""
+        return min((self._cursors.get(name, 0) for name in self._terms), default=0)
+
+    def on_entry(self, entry: Entry, order: Order | None) -> None:
+        """Tell whoever is concerned."""
+        terms = self._terms.get(asked_by(entry, order))
+        if terms is not None and terms.kind is SessionKind.ORDER_ENTRY:
+            self._tell(entry, order, terms)
+        if self._copies and order is not None:
+            for copy in self._copies:
+                if wants(copy, order):
+                    self._tell(entry, order, copy)
+
+    def _tell(self, entry: Entry, order: Order | None, terms: SessionTerms) -> None:
+        if self.replaying and entry.seq <= self._cursors.get(terms.session_id, 0):
+            return
+        answer: Answer | None = report(entry, order, terms)
+        if answer is None:
+            return
+        if terms.kind is not SessionKind.ORDER_ENTRY:
+            answer = exchange(answer, copy_msg_indicator=True)
+        self._send(terms.session_id, answer, entry.seq, self.replaying)
+
+
+def asked_by(entry: Entry, order: Order | None) -> str:
+    """The session to be told: who asked, where the entry answers a request; else the owner of the order."""
+    event = entry.event
+    if isinstance(event, (CancelRejected, CancelRequested, ReplaceRequested, DuplicateRefused)) and event.session_id:
+        return event.session_id
+    return order.session_id if order is not None else ""
+
+
+def wants(copy: SessionTerms, order: Order) -> bool:
+    """Does this drop copy take reports of the order's account and session?"""
+    if copy.drop_accounts and order.account not in copy.drop_accounts:
+        return False
+    return not copy.drop_sessions or order.session_id in copy.drop_sessions
