@@ -115,5 +115,5 @@ def _limits(settings: Settings) -> Iterator[Fault]:
     for index, limit in enumerate(settings.risk.limits):
         known = names.get(limit.scope)
         if known is not None and limit.name and limit.name not in known:
-            text = f"a limit for a {limit.scope.value} there is none of"
+            text = f"no {limit.scope.value} of this name"
             yield Fault(("risk", "limits", index, "name"), text, limit.name, ", ".join(known))

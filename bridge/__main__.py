@@ -1,0 +1,5 @@
+"""`python -m bridge` is `fixbridge`."""
+
+from bridge.cli import main
+
+main()

@@ -1,0 +1,56 @@
+"""All commands in one place, grouped as `--help` shows them."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bridge.cli import configuration
+from bridge.cli.output import console
+
+DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
+
+app = typer.Typer(
+    name="fixbridge",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: "
+    + ", ".join(f"{code.value} {meaning}" for code, meaning in configuration.EXIT_CODES.items())
+    + ".",
+)
+
+
+@app.callback()
+def root(
+    no_color: Annotated[bool, typer.Option("--no-color", envvar="NO_COLOR", help="No colours.")] = False,
+) -> None:
+    """FIX 4.4 in, any broker out: orders pass fail-closed risk checks and a durable journal on their way to a broker.
+
+    Start with [b]fixbridge run[/b]: no configuration is needed, orders go to a paper broker. In a second terminal,
+    [b]fixbridge demo[/b] trades against it over FIX.
+    """
+    if no_color:
+        import os
+
+        os.environ["NO_COLOR"] = "1"
+
+
+app.command(rich_help_panel=DAEMON)(configuration.check)
+app.command(rich_help_panel=DAEMON)(configuration.init)
+app.add_typer(configuration.config_app, name="config", rich_help_panel=DAEMON)
+app.command(rich_help_panel=OTHER)(configuration.version)
+
+
+def main() -> None:
+    """Entry point of `fixbridge` and `python -m bridge`."""
+    try:
+        app(prog_name="fixbridge")
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`); a traceback would only confuse.
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        console(stderr=True).print("interrupted")
+        sys.exit(130)
