@@ -8,6 +8,7 @@ position, from memory when it is there and otherwise by folding the journal once
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from operator import attrgetter
 from typing import Protocol
 
@@ -40,6 +41,7 @@ class Outward(msgspec.Struct, frozen=True, gc=False):
     """One entry as every channel carries it. `data` is the JSON of OUTPUTS.md section 0; absent parts are empty, 0."""
 
     seq: int
+    time: datetime
     type: str
     account: str
     symbol: str
@@ -56,10 +58,12 @@ def render(entry: Entry, order: Order | None) -> Outward:
     """The outward form of an entry and the order after it."""
     event = entry.event
     if order is not None:
-        return Outward(entry.seq, kind(event), order.account, order.symbol, order.order_id, outward(entry, order))
+        return Outward(
+            entry.seq, entry.time, kind(event), order.account, order.symbol, order.order_id, outward(entry, order)
+        )
     account: str | None = getattr(event, "account", None)
     symbol: str | None = getattr(event, "symbol", None)
-    return Outward(entry.seq, kind(event), account or "", symbol or "", 0, outward(entry, None))
+    return Outward(entry.seq, entry.time, kind(event), account or "", symbol or "", 0, outward(entry, None))
 
 
 class Stream:
@@ -101,6 +105,18 @@ class Stream:
             raise ValueError(f"entries from {seq + 1} are no longer in memory, which begins at {self.floor + 1}")
         first = bisect_right(self._items, seq, key=_seq)
         return self._items[first : first + limit]
+
+    def behind(self, seq: int, now: datetime) -> tuple[int, float]:
+        """How far a reader at `seq` is behind: in `seq`, and in seconds since the first entry it has not got.
+
+        What is no longer in memory counts from the oldest entry that is.
+        """
+        if seq >= self.last:
+            return 0, 0.0
+        items = self._items
+        place = bisect_right(items, seq, key=_seq)
+        since = items[place].time if place < len(items) else now
+        return self.last - seq, max((now - since).total_seconds(), 0.0)
 
     async def beyond(self, seq: int) -> None:
         """Return as soon as there is an entry above `seq`."""
