@@ -4,13 +4,13 @@ The engine sets `now_ns` before each decision; nothing here reads a clock.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
-from bridge.interfaces import BrokerAdapter, Position, Quotes, Working
+from bridge.interfaces import Borrow, BrokerAdapter, Mark, Position, Quotes, Working
 from bridge.orders.blotter import Blotter, without
 from bridge.orders.events import Mode, Scope, TradingState
 from bridge.orders.market import Instrument, Quote, Trade
@@ -68,6 +68,10 @@ class Desk:
         self.sessions = {terms.session_id: terms for terms in sessions}
         self.routing = routing or Routing()
         self.statements: dict[str, BrokerAccount] = {}
+        self.marks: dict[tuple[str, str], Mark] = {}  # (account, symbol) → the broker's price of the position
+        self.borrows: dict[tuple[str, str], Borrow] = {}  # (broker, symbol)
+        self.volumes: dict[str, Decimal] = {}  # symbol → 20-day average volume
+        self.hours: Callable[[Instrument, int], bool | None] | None = None  # None: the venues never close
         self.quote_max_age_ns = 5_000_000_000
         self.now_ns = 0
         self.next_seq = 1
@@ -116,6 +120,34 @@ class Desk:
     def account(self, account: str) -> BrokerAccount | None:
         """The broker's last statement of the account, of any age."""
         return self.statements.get(account)
+
+    def mark(self, account: str, symbol: str) -> Mark | None:
+        """The broker's newest price of the symbol in its position feed, of any age."""
+        return self.marks.get((account, symbol))
+
+    def market_open(self, symbol: str) -> bool | None:
+        """Is the market taking orders now? None when that is not known."""
+        instrument = self.instruments.get(symbol)
+        if instrument is None:
+            return None
+        return True if self.hours is None else self.hours(instrument, self.now_ns)
+
+    def average_volume(self, symbol: str) -> Decimal | None:
+        """Average daily volume of the last 20 sessions, None when not known."""
+        return self.volumes.get(symbol)
+
+    def borrow(self, broker: str, symbol: str) -> Borrow | None:
+        """The broker's newest borrow flag, of any age. A paper broker lends what the symbol master calls shortable."""
+        told = self.borrows.get((broker, symbol))
+        adapter = self.adapters.get(broker)
+        if told is None and adapter is not None and adapter.mode is Mode.PAPER:
+            instrument = self.instruments.get(symbol)
+            return None if instrument is None else Borrow(instrument.shortable, self.now_ns)
+        return told
+
+    def knows(self, session_id: str, cl_ord_id: str) -> bool:
+        """True when the session has used this ClOrdID(11) before."""
+        return self.blotter.knows(session_id, cl_ord_id)
 
     def position(self, account: str, symbol: str) -> Position:
         """Position from confirmed fills."""

@@ -268,6 +268,20 @@ class Working(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     sell_orders: int = 0
 
 
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """The broker's own price of a position, per unit; `taken_ns` is our clock (UTC ns) when it was told."""
+
+    price: Decimal
+    taken_ns: int
+
+
+class Borrow(msgspec.Struct, frozen=True, gc=False):
+    """Whether an instrument can be borrowed easily for a short sale; `taken_ns` is our clock (UTC ns) when told."""
+
+    easy: bool
+    taken_ns: int
+
+
 class View(Protocol):
     """What a decision may look at. Everything is as of the last committed entry."""
 
@@ -286,6 +300,22 @@ class View(Protocol):
 
     def last_trade(self, symbol: str) -> Trade | None:
         """Newest printed trade of any age."""
+        ...
+
+    def mark(self, account: str, symbol: str) -> Mark | None:
+        """The broker's newest price of the symbol in its position feed, of any age; None when it never told one."""
+        ...
+
+    def market_open(self, symbol: str) -> bool | None:
+        """Is the market taking orders at `now_ns`? None when that is not known, which refuses."""
+        ...
+
+    def average_volume(self, symbol: str) -> Decimal | None:
+        """Average daily volume of the last 20 sessions, in units of OrderQty(38); None when not known."""
+        ...
+
+    def borrow(self, broker: str, symbol: str) -> Borrow | None:
+        """The broker's newest borrow flag, of any age; None when it never told one, which refuses a short sale."""
         ...
 
     def fx_rate(self, currency: str, account: str) -> Decimal | None:
@@ -318,6 +348,10 @@ class View(Protocol):
 
     def count_since(self, session_id: str, ns: int) -> int:
         """D and G received from the session since `ns` (UTC ns)."""
+        ...
+
+    def knows(self, session_id: str, cl_ord_id: str) -> bool:
+        """True when the session has used this ClOrdID(11) before, within its retention."""
         ...
 
     def adapter(self, broker: str) -> BrokerAdapter | None:
