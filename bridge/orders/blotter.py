@@ -394,6 +394,12 @@ class Blotter:
         sums = self.working(account, symbol)
         return sums.buy_orders + sums.sell_orders
 
+    def at_broker(self, broker: str) -> Iterator[Order]:
+        """Working orders routed to one broker."""
+        for order in self.open_orders():
+            if order.broker == broker and order.routed:
+                yield order
+
     def unknown(self) -> Iterator[Order]:
         """Orders of which a request's outcome is unknown."""
         for order_id in list(self._unknown):

@@ -1,0 +1,202 @@
+"""Our book against the broker's: what has to be told, what is missing, what does not fit. Pure, and idempotent.
+
+Everything found goes back through `decide.report`, where a fact known already says nothing: a second run changes
+nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from bridge.desk import Desk
+from bridge.interfaces import Fence
+from bridge.orders.events import BreakFound, Event, Mode, OrderAdopted, Request, Source
+from bridge.orders.order import Order
+from bridge.orders.reports import (
+    Absent,
+    Acknowledged,
+    BrokerOrder,
+    BrokerPosition,
+    Canceled,
+    Executed,
+    Expired,
+    NoAnswer,
+    Refused,
+    Replaced,
+    ReplaceRefused,
+    Report,
+    Restated,
+)
+from fixspec.enums import ExecRestatementReason, OrdStatus
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """The outcome of a comparison: reports to feed back in this order, orders the broker did not list, and breaks."""
+
+    reports: tuple[Report, ...]
+    missing: tuple[Order, ...]
+    unknown: tuple[BrokerOrder, ...]
+
+
+def compare(desk: Desk, broker: str, listed: Sequence[BrokerOrder], executions: Sequence[Executed]) -> Compared:
+    """Executions first (a fill explains most differences), then every listed order, then what is not listed."""
+    reports: list[Report] = [msgspec.structs.replace(each, source=Source.RECON) for each in executions]
+    unknown: list[BrokerOrder] = []
+    seen: set[int] = set()
+    for theirs in listed:
+        order = desk.blotter.by_broker(broker, theirs.broker_client_id, theirs.broker_order_id)
+        if order is None:
+            unknown.append(theirs)
+            continue
+        seen.add(order.order_id)
+        reports.extend(listed_order(broker, order, theirs))
+    missing = tuple(order for order in desk.blotter.at_broker(broker) if order.order_id not in seen)
+    return Compared(tuple(reports), missing, tuple(unknown))
+
+
+def listed_order(broker: str, order: Order, theirs: BrokerOrder) -> Iterable[Report]:
+    """What the broker's listing tells about a working order of ours."""
+    ids = {"broker": broker, "broker_client_id": order.broker_client_id, "source": Source.RECON}
+    if not order.accepted:
+        yield Acknowledged(**ids, broker_order_id=theirs.broker_order_id)
+    pending = order.pending_replace
+    if pending is not None and same_terms(theirs, pending.order_qty, pending.price, pending.stop_px):
+        yield Replaced(
+            broker=broker,
+            broker_client_id=theirs.broker_client_id,
+            broker_order_id=theirs.broker_order_id,
+            source=Source.RECON,
+        )
+    elif not same_terms(theirs, order.order_qty, order.price, order.stop_px) and pending is None:
+        yield Restated(
+            **ids,
+            broker_order_id=theirs.broker_order_id,
+            reason=ExecRestatementReason.OTHER,
+            order_qty=theirs.order_qty,
+            price=theirs.price,
+            stop_px=theirs.stop_px,
+            text="terms at the broker differ",
+        )
+
+
+def same_terms(theirs: BrokerOrder, qty: Decimal | None, price: Decimal | None, stop_px: Decimal | None) -> bool:
+    """True when the broker works these terms; a price that it does not list says nothing."""
+    return (
+        (qty is None or theirs.order_qty == qty)
+        and (price is None or theirs.price is None or theirs.price == price)
+        and (stop_px is None or theirs.stop_px is None or theirs.stop_px == stop_px)
+    )
+
+
+def found(broker: str, order: Order, theirs: BrokerOrder) -> Iterable[Report]:
+    """The targeted answer about one order that was not listed as working (rows X3 and X7).
+
+    Fills beyond ours are reported by their executions, never made up from a total.
+    """
+    ids = {"broker": broker, "broker_client_id": order.broker_client_id, "source": Source.RECON}
+    status = theirs.ord_status
+    if status is OrdStatus.REJECTED:
+        yield Refused(**ids, text="refused, as the broker's record says")
+        return
+    if not order.accepted and not theirs.cum_qty:
+        yield Acknowledged(**ids, broker_order_id=theirs.broker_order_id)
+    if status is OrdStatus.CANCELED:
+        yield Canceled(**ids, reason=ExecRestatementReason.OTHER, text="found cancelled at the broker")
+    elif status is OrdStatus.EXPIRED:
+        yield Expired(**ids, text="found expired at the broker")
+
+
+def not_found(broker: str, order: Order, fence: Fence, lists: int, old: bool) -> Iterable[Report]:
+    """The broker says that it does not know the order. `lists` = how many lists, `settle` apart, agreed so far; `old` =
+    older than max_order_age. Whether that proves absence depends on the fence (DURABILITY section 7).
+    """
+    ids = {"broker": broker, "broker_client_id": order.broker_client_id, "source": Source.RECON}
+    if order.accepted:
+        # It was there and is gone without a word: cancelled, as row X7 has it, once two lists agree.
+        if lists >= 2 or fence is Fence.EXCLUSIVE_SESSION:
+            yield Canceled(**ids, reason=ExecRestatementReason.OTHER, text="no longer at the broker")
+        return
+    if fence is Fence.EXCLUSIVE_SESSION or lists >= 2:
+        yield Absent(**ids, text="the broker has never had it")
+    elif order.unknown is not Request.SUBMIT:
+        yield NoAnswer(**ids, request=Request.SUBMIT, text="not listed by the broker, absence is not proven yet")
+
+
+def replace_lost(broker: str, order: Order) -> ReplaceRefused:
+    """A replace that a broker with a fence has not executed by our login will not be executed any more."""
+    return ReplaceRefused(
+        broker=broker,
+        broker_client_id=order.broker_client_id,
+        source=Source.RECON,
+        text="the broker works the old terms",
+    )
+
+
+def adopt(desk: Desk, broker: str, theirs: BrokerOrder, order_id: int) -> OrderAdopted:
+    """An order that nobody here sent: kept as external, counted in risk (row X8)."""
+    instrument = desk.instrument(theirs.symbol)
+    adapter = desk.adapters.get(broker)
+    return OrderAdopted(
+        order_id=order_id,
+        account=theirs.account,
+        symbol=theirs.symbol,
+        side=theirs.side,
+        ord_type=theirs.ord_type,
+        time_in_force=theirs.time_in_force,
+        order_qty=theirs.order_qty,
+        price=theirs.price,
+        stop_px=theirs.stop_px,
+        broker=broker,
+        broker_order_id=theirs.broker_order_id,
+        broker_client_id=theirs.broker_client_id,
+        multiplier=instrument.multiplier if instrument is not None else Decimal(1),
+        currency=instrument.currency if instrument is not None else None,
+        mode=adapter.mode if adapter is not None else Mode.LIVE,
+    )
+
+
+def position_breaks(desk: Desk, broker: str, theirs: Sequence[BrokerPosition]) -> list[Event]:
+    """Positions that differ, per account and symbol of this broker."""
+    accounts = {name for name, terms in desk.accounts.items() if terms.broker == broker}
+    held = {(each.account, each.symbol): each.qty for each in theirs}
+    ours = {
+        (position.account, position.symbol): position.qty
+        for account in accounts
+        for position in desk.blotter.positions(account)
+    }
+    breaks: list[Event] = []
+    for account, symbol in sorted(held.keys() | ours.keys()):
+        mine, other = ours.get((account, symbol), Decimal(0)), held.get((account, symbol), Decimal(0))
+        if mine != other:
+            breaks.append(
+                BreakFound(
+                    broker=broker,
+                    kind="position",
+                    account=account,
+                    symbol=symbol,
+                    ours=f"{mine:f}",
+                    theirs=f"{other:f}",
+                )
+            )
+    return breaks
+
+
+def fill_breaks(desk: Desk, broker: str, listed: Sequence[BrokerOrder]) -> list[Event]:
+    """Orders of which the broker has filled another quantity than its executions gave us."""
+    breaks: list[Event] = []
+    for theirs in listed:
+        order = desk.blotter.by_broker(broker, theirs.broker_client_id, theirs.broker_order_id)
+        if order is not None and order.cum_qty != theirs.cum_qty and not order.external:
+            breaks.append(
+                BreakFound(
+                    broker=broker,
+                    kind="fills",
+                    account=order.account,
+                    symbol=order.symbol,
+                    ours=f"{order.cum_qty:f}",
+                    theirs=f"{theirs.cum_qty:f}",
+                    order_id=order.order_id,
+                )
+            )
+    return breaks

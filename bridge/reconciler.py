@@ -1,0 +1,179 @@
+"""Asks the brokers and feeds what they say through the engine: at start, after a reconnect, on a timer, on demand.
+
+`BrokerUnreachable` is no answer and changes nothing: the broker is asked again later, and until then new orders for
+it are
+refused (ADAPTERS A.2, A.8).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from bridge import reconcile
+from bridge.desk import utc
+from bridge.engine import Engine
+from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Clock, Fence
+from bridge.orders.events import BreakFound, Event, Reconciled
+from bridge.orders.order import Order
+from bridge.orders.reports import BrokerOrder
+
+log = structlog.get_logger()
+
+LOOK_BACK = timedelta(hours=36)
+"""Executions are asked for this far back: over a day's end, a night and a late restart."""
+
+
+class Reconciler:
+    """One per engine. `run` is serialised per broker; `breaks` is the newest comparison's result per broker."""
+
+    def __init__(
+        self, engine: Engine, adapters: Mapping[str, BrokerAdapter], clock: Clock, *, max_order_age: float = 10.0
+    ) -> None:
+        self._engine = engine
+        self._adapters = adapters
+        self._clock = clock
+        self._max_order_age = max_order_age
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._absent: dict[int, list[float]] = {}  # order → when lists without it were taken, monotonic seconds
+        self.breaks: dict[str, list[BreakFound]] = {}
+        self.finished: dict[str, float] = {}  # broker → monotonic time of the last complete run
+        self.results: list[Reconciled] = []
+
+    async def run(self, broker: str, trigger: str) -> Reconciled:
+        """Compare everything with one broker. Raises BrokerUnreachable, and then nothing has been concluded."""
+        lock = self._locks.setdefault(broker, asyncio.Lock())
+        async with lock:
+            return await self._run(broker, trigger)
+
+    async def _run(self, broker: str, trigger: str) -> Reconciled:
+        adapter = self._adapters[broker]
+        engine, desk = self._engine, self._engine.desk
+        began = self._clock.monotonic()
+        since = reconcile_since(engine, self._clock)
+        # the list first: an order that ends between the two questions shows in the executions, not the other way round
+        listed = await adapter.open_orders()
+        executions = await adapter.executions(since)
+        positions = await adapter.positions()
+        statements = await adapter.accounts()
+        compared = reconcile.compare(desk, broker, listed, executions)
+        for report in compared.reports:
+            engine.on_report(report)
+        for theirs in compared.unknown:
+            engine.turn(lambda theirs=theirs: self._adopt(broker, theirs))  # type: ignore[misc]
+        if compared.unknown:
+            # their executions, which belonged to nobody before
+            for execution in executions:
+                engine.on_report(execution)
+        looked_up: list[BrokerOrder] = []
+        for order in compared.missing:
+            theirs_now = await adapter.find(order)
+            if theirs_now is not None:
+                looked_up.append(theirs_now)
+            self._conclude(adapter, order, theirs_now, began)
+        self._resolve_changes(adapter, listed)
+        for statement in statements:
+            desk.state_account(statement)
+        breaks: list[Event] = [
+            *reconcile.fill_breaks(desk, broker, [*listed, *looked_up]),
+            *reconcile.position_breaks(desk, broker, positions),
+        ]
+        return self._finish(broker, trigger, breaks, len(listed), len(executions), len(positions))
+
+    def _finish(
+        self, broker: str, trigger: str, breaks: list[Event], orders: int, executions: int, positions: int
+    ) -> Reconciled:
+        known = {_key(each) for each in self.breaks.get(broker, [])}
+        found = [each for each in breaks if isinstance(each, BreakFound)]
+        fresh = [each for each in found if _key(each) not in known]
+        result = Reconciled(
+            broker=broker,
+            trigger=trigger,
+            orders=orders,
+            executions=executions,
+            positions=positions,
+            breaks=len(found),
+        )
+        for each in fresh:
+            log.warning(
+                "break found", broker=broker, kind=each.kind, symbol=each.symbol, ours=each.ours, theirs=each.theirs
+            )
+        changed = {_key(each) for each in found} != known
+        self.breaks[broker] = found
+        self.finished[broker] = self._clock.monotonic()
+        self.results = [*self.results[-99:], result]
+        if fresh or changed or trigger != "timer":
+            # a timer run that finds what the last one found has nothing to tell
+            self._engine.record(*fresh, result)
+        return result
+
+    def _adopt(self, broker: str, theirs: BrokerOrder) -> None:
+        desk = self._engine.desk
+        if desk.blotter.by_broker(broker, theirs.broker_client_id, theirs.broker_order_id) is None:
+            log.warning("external order adopted", broker=broker, symbol=theirs.symbol, id=theirs.broker_order_id)
+            self._engine.commit((reconcile.adopt(desk, broker, theirs, desk.next_seq),))
+
+    def _conclude(self, adapter: BrokerAdapter, asked: Order, theirs: BrokerOrder | None, began: float) -> None:
+        """What the targeted answer means for an order that was not listed."""
+        engine = self._engine
+        order = engine.desk.blotter.order(asked.order_id)
+        if order is None or not order.open:
+            self._absent.pop(asked.order_id, None)
+            return
+        if theirs is not None:
+            self._absent.pop(order.order_id, None)
+            for report in reconcile.found(adapter.name, order, theirs):
+                engine.on_report(report)
+            return
+        seen = self._absent.setdefault(order.order_id, [])
+        if not seen or began - seen[-1] >= adapter.settle:
+            seen.append(began)
+        age = (engine.desk.now - order.received).total_seconds()
+        if adapter.fence is Fence.IDEMPOTENT_ID and not order.accepted and age < self._max_order_age and len(seen) == 1:
+            # the broker refuses an id that it has ever known: sending again cannot double (DURABILITY section 7)
+            log.info("submitting again", broker=adapter.name, order_id=order.order_id)
+            adapter.submit(order)
+            return
+        old = age >= self._max_order_age
+        for report in reconcile.not_found(adapter.name, order, adapter.fence, len(seen), old):
+            engine.on_report(report)
+
+    def _resolve_changes(self, adapter: BrokerAdapter, listed: Sequence[BrokerOrder]) -> None:
+        """Cancels and replaces under way when the connection was lost: cancels are repeated, replaces settled."""
+        engine = self._engine
+        working = {each.broker_client_id for each in listed}
+        for order in list(engine.desk.blotter.at_broker(adapter.name)):
+            if (
+                order.pending_replace is not None
+                and adapter.fence is not Fence.NONE
+                and order.broker_client_id in working
+            ):
+                engine.on_report(reconcile.replace_lost(adapter.name, order))
+            now = engine.desk.blotter.order(order.order_id)
+            if now is not None and now.pending_cancel is not None and now.open and now.accepted:
+                adapter.cancel(now)
+
+    async def settle_unknown(self) -> None:
+        """Ask again about orders of unknown outcome, until the broker has answered. Called by a timer."""
+        for broker, adapter in self._adapters.items():
+            if any(order.broker == broker for order in self._engine.desk.blotter.unknown()):
+                try:
+                    await self.run(broker, "unknown outcome")
+                except BrokerUnreachable as error:
+                    log.warning("no answer about unknown outcomes", broker=broker, error=str(error))
+                else:
+                    log.info("asked about unknown outcomes", broker=adapter.name)
+
+
+def reconcile_since(engine: Engine, clock: Clock) -> datetime:
+    """From when executions are asked for: before the oldest working order, and at least `LOOK_BACK` ago."""
+    since = utc(clock.utc_ns()) - LOOK_BACK
+    for order in engine.desk.blotter.open_orders():
+        since = min(since, order.received)
+    return since
+
+
+def _key(each: BreakFound) -> tuple[Any, ...]:
+    return (each.kind, each.account, each.symbol, each.order_id, each.ours, each.theirs)
