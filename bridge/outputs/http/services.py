@@ -1,0 +1,56 @@
+"""What the routes need, put together once: handed in by the daemon, nothing is looked up."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import SkipValidation
+
+from bridge.control_commands import Engine
+from bridge.outputs.http.door import PRINCIPAL
+from bridge.outputs.http.principal import Principal, Role
+from bridge.outputs.http.tokens import TokenStore
+from bridge.problems import refuse
+
+Render = Callable[[str], tuple[bytes, str]]
+"""(Accept header) → (body, content type): the metrics page; called in a worker thread."""
+
+
+@dataclass(slots=True)
+class Services:
+    """Everything behind the routes. `missing` names what is not ready, nothing when all is well."""
+
+    engine: Engine
+    render_metrics: Render
+    missing: Callable[[], Sequence[str]]
+    tokens: TokenStore | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+Behind: TypeAlias = NamedDependency[SkipValidation[Services]]
+Who: TypeAlias = NamedDependency[SkipValidation[Principal]]
+
+
+def principal_of(request: Request[Any, Any, Any]) -> Principal:
+    """Who asks; ProblemError `unauthenticated` when nobody says so."""
+    principal = request.scope.get(PRINCIPAL)
+    if not isinstance(principal, Principal):
+        raise refuse("unauthenticated", "send `Authorization: Bearer fbt_…`")
+    return principal
+
+
+def by_role(connection: "ASGIConnection[Any, Any, Any, Any]", handler: BaseRouteHandler) -> None:
+    """Guard of every route: `opt` must say `role=Role.…` or `open=True`, else nobody may."""
+    if handler.opt.get("open") is True:
+        return
+    principal = connection.scope.get(PRINCIPAL)
+    if not isinstance(principal, Principal):
+        raise refuse("unauthenticated", "send `Authorization: Bearer fbt_…`")
+    needed = handler.opt.get("role")
+    if not isinstance(needed, Role) or not principal.role.covers(needed):
+        wanted = needed.value if isinstance(needed, Role) else "no token's"
+        raise refuse("forbidden", f"this needs role {wanted}, token {principal.name} has {principal.role.value}")
