@@ -18,7 +18,7 @@ Config = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="Configuration file; repeat it for several, later ones win. FIXBRIDGE_CONFIG names them, separated by ':'. "
+        help="Configuration file; repeat it for several, later ones win. FIXBRIDGE_CONFIG names some, parted by ':'. "
         "Without any, built-in defaults.",
         rich_help_panel="Settings",
     ),
