@@ -1407,3 +1407,51 @@ SERVED: dict[str, type[Message]] = {
         UserResponse,
     )
 }
+
+CUSTOM_FIELDS: dict[int, tuple[str, str]] = {
+    5700: ("RiskCode", "STRING"),
+    5701: ("RiskRuleId", "STRING"),
+    5702: ("RiskLimit", "FLOAT"),
+    5703: ("RiskValue", "FLOAT"),
+    5704: ("ArrivalBid", "PRICE"),
+    5705: ("ArrivalOffer", "PRICE"),
+    5706: ("ArrivalMid", "PRICE"),
+    5707: ("ArrivalQuoteAgeMicros", "INT"),
+    5708: ("ArrivalSource", "STRING"),
+    5710: ("DecisionPx", "PRICE"),
+    5711: ("DecisionTime", "UTCTIMESTAMP"),
+    5712: ("FillSlippageBps", "FLOAT"),
+    5713: ("OrderSlippageBps", "FLOAT"),
+    5714: ("EffectiveSpreadBps", "FLOAT"),
+    5715: ("ShortfallBps", "FLOAT"),
+    5720: ("RecvTime", "UTCTIMESTAMP"),
+    5721: ("RiskMicros", "INT"),
+    5722: ("RecvToWireMicros", "INT"),
+    5723: ("WireToAckMicros", "INT"),
+    5724: ("ExecToReportMicros", "INT"),
+    5730: ("OutcomeUnknown", "BOOLEAN"),
+    5731: ("OverfillQty", "QTY"),
+    5732: ("EventSource", "STRING"),
+    5733: ("Origin", "STRING"),
+    5734: ("ReplaceMode", "CHAR"),
+    5735: ("EventSeq", "INT"),
+    5736: ("Mode", "CHAR"),
+    5737: ("BrokerName", "STRING"),
+    5738: ("BrokerCode", "STRING"),
+    5741: ("CancelOnDisconnectType", "INT"),
+    5742: ("CodGraceMs", "INT"),
+    5745: ("AllowDuplicate", "BOOLEAN"),
+    5746: ("DryRun", "BOOLEAN"),
+    5747: ("IncludeClosed", "BOOLEAN"),
+    5748: ("MassCancelRef", "STRING"),
+    5750: ("AvgEntryPx", "PRICE"),
+    5751: ("UnrealizedPnl", "AMT"),
+    5752: ("RealizedPnl", "AMT"),
+    5753: ("WorkingBuyQty", "QTY"),
+    5754: ("WorkingSellQty", "QTY"),
+}
+"""Our user-defined fields: tag → (name, FIX type)."""
+
+EXTENSIONS: dict[str, tuple[int, ...]] = {"q": (1,), "r": (1,), "AD": (1,), "9": (797,)}
+"""FIX fields we use in messages where FIX 4.4 has them not: Account(1) narrows a mass cancel or a trade report request,
+CopyMsgIndicator(797) marks the copy of an OrderCancelReject(9) on a drop copy session."""

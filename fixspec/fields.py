@@ -1,0 +1,213 @@
+"""Value ↔ text per FIX type (FIX 4.4, volume 1, "FIX data types").
+
+Parsers take the value's text (the message decoded as ISO 8859-1, so every byte is one character and nothing is lost)
+and raise FieldError for anything the type does not allow; they never guess.
+
+- Qty, Price, Amt, Percentage, float: `Decimal`; digits and an optional point, at most 15 significant digits, no
+  exponent.
+- UTCTimestamp: aware `datetime`, 0, 3, 6, 9 or 12 fraction digits in; microseconds are kept, the rest is cut off. A
+  leap second (`:60`) is the last microsecond of its minute, since datetime has no other place for it.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from fixspec.errors import FieldError
+
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]{3}(?:[0-9]{3}(?:[0-9]{3}(?:[0-9]{3})?)?)?)?"
+_is_timestamp = re.compile(r"[0-9]{8}-" + _TIME).fullmatch
+_is_time = re.compile(_TIME).fullmatch
+_is_decimal = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?").fullmatch
+_is_int = re.compile(r"-?[0-9]{1,18}").fullmatch
+_is_month_year = re.compile(r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]|w[1-5])?").fullmatch
+_from_iso = datetime.fromisoformat
+_SIGNIFICANT = 15
+
+
+def parse_string(text: str) -> str:
+    """String: any characters but the field delimiter, at least one."""
+    if not text:
+        raise FieldError("empty value")
+    return text
+
+
+def parse_char(text: str) -> str:
+    """Char: exactly one character."""
+    if len(text) != 1:
+        raise FieldError(f"{text[:20]!r} is not one character")
+    return text
+
+
+def parse_boolean(text: str) -> bool:
+    """Boolean: `Y` or `N`."""
+    if text == "Y":
+        return True
+    if text == "N":
+        return False
+    raise FieldError(f"{text[:20]!r} is neither Y nor N")
+
+
+def parse_int(text: str) -> int:
+    """Int: an optional minus and up to 18 digits; leading zeros are allowed, a plus sign is not."""
+    if _is_int(text):
+        return int(text)
+    raise FieldError(f"{text[:20]!r} is not an int")
+
+
+def parse_count(text: str) -> int:
+    """SeqNum, Length, NumInGroup: an int that is not negative."""
+    if text.isdecimal() and len(text) <= 18:
+        return int(text)
+    raise FieldError(f"{text[:20]!r} is not a count")
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Qty, Price, PriceOffset, Amt, Percentage, float: exact, at most 15 significant digits."""
+    if _is_decimal(text) and (len(text) <= _SIGNIFICANT or _significant(text) <= _SIGNIFICANT):
+        return Decimal(text)
+    raise FieldError(f"{text[:40]!r} is not a decimal number of at most {_SIGNIFICANT} significant digits")
+
+
+def _significant(text: str) -> int:
+    digits = text.lstrip("-")
+    if "." in digits:
+        digits = digits.rstrip("0").replace(".", "")
+    return len(digits.lstrip("0"))
+
+
+def parse_utc_timestamp(text: str) -> datetime:
+    """UTCTimestamp: `YYYYMMDD-HH:MM:SS` with 0, 3, 6, 9 or 12 fraction digits."""
+    if _is_timestamp(text):
+        try:
+            if text[15:17] == "60":
+                return _from_iso(f"{text[:15]}59.999999Z")
+            return _from_iso(text + "Z")
+        except ValueError:
+            pass
+    raise FieldError(f"{text[:40]!r} is not a UTCTimestamp")
+
+
+def parse_date(text: str) -> date:
+    """LocalMktDate, UTCDateOnly: `YYYYMMDD`."""
+    if len(text) == 8 and text.isdecimal():
+        try:
+            return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+        except ValueError:
+            pass
+    raise FieldError(f"{text[:20]!r} is not a date")
+
+
+def parse_time(text: str) -> time:
+    """UTCTimeOnly: `HH:MM:SS` with the fractions of a UTCTimestamp."""
+    if _is_time(text):
+        return time.fromisoformat((f"{text[:6]}59.999999" if text[6:8] == "60" else text) + "Z")
+    raise FieldError(f"{text[:20]!r} is not a UTCTimeOnly")
+
+
+def parse_month_year(text: str) -> str:
+    """MonthYear: `YYYYMM`, `YYYYMMDD` or `YYYYMMwN`; the text itself, for the instrument keeps it so."""
+    if _is_month_year(text):
+        return text
+    raise FieldError(f"{text[:20]!r} is not a month-year")
+
+
+def parse_multiple(text: str) -> tuple[str, ...]:
+    """MultipleValueString: values separated by single spaces."""
+    values = tuple(text.split(" "))
+    if "" in values:
+        raise FieldError(f"{text[:40]!r} is not a list of values separated by single spaces")
+    return values
+
+
+def parse_data(text: str) -> bytes:
+    """Data: the bytes themselves."""
+    return text.encode("latin-1")
+
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "CHAR": parse_char,
+    "BOOLEAN": parse_boolean,
+    "INT": parse_int,
+    "DAYOFMONTH": parse_count,
+    "SEQNUM": parse_count,
+    "LENGTH": parse_count,
+    "NUMINGROUP": parse_count,
+    "QTY": parse_decimal,
+    "PRICE": parse_decimal,
+    "PRICEOFFSET": parse_decimal,
+    "AMT": parse_decimal,
+    "PERCENTAGE": parse_decimal,
+    "FLOAT": parse_decimal,
+    "UTCTIMESTAMP": parse_utc_timestamp,
+    "UTCTIMEONLY": parse_time,
+    "UTCDATEONLY": parse_date,
+    "UTCDATE": parse_date,
+    "LOCALMKTDATE": parse_date,
+    "MONTHYEAR": parse_month_year,
+    "MULTIPLEVALUESTRING": parse_multiple,
+    "MULTIPLESTRINGVALUE": parse_multiple,
+    "MULTIPLECHARVALUE": parse_multiple,
+    "DATA": parse_data,
+    "XMLDATA": parse_data,
+}
+"""Parser per type name of a data dictionary; a type not named here (STRING, CURRENCY, EXCHANGE, ...) is a String."""
+
+
+def decimal_text(value: Decimal) -> str:
+    """A Decimal as FIX writes it: no exponent, digits as they are; FieldError for NaN and infinities."""
+    if not value.is_finite():
+        raise FieldError(f"{value} is not a number")
+    text = str(value)
+    return format(value, "f") if "E" in text else text
+
+
+def timestamp_text(value: datetime, digits: int | None = 3) -> str:
+    """`YYYYMMDD-HH:MM:SS` and `digits` (0, 3 or 6) fraction digits; None: 6 when 3 would lose something, else 3.
+
+    A zone other than UTC is converted; FieldError for a datetime without zone.
+    """
+    if value.tzinfo is not UTC:
+        if value.tzinfo is None:
+            raise FieldError(f"{value} has no time zone")
+        value = value.astimezone(UTC)
+    if digits is None:
+        digits = 6 if value.microsecond % 1000 else 3
+    iso = value.isoformat(timespec="microseconds")
+    end = 20 + digits if digits else 19
+    return f"{iso[:4]}{iso[5:7]}{iso[8:10]}-{iso[11:end]}"
+
+
+def date_text(value: date) -> str:
+    """`YYYYMMDD`."""
+    return value.isoformat().replace("-", "")
+
+
+def utc_timestamp(value: datetime, digits: int = 3) -> bytes:
+    """A UTCTimestamp with 0, 3 or 6 fraction digits; FieldError for a datetime without zone."""
+    return timestamp_text(value, digits).encode()
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_second = (-1, b"")
+
+
+def utc_timestamp_ns(ns: int, digits: int = 3) -> bytes:
+    """A UTCTimestamp from nanoseconds since 1970-01-01 UTC, with 0, 3, 6 or 9 fraction digits.
+
+    The text of the current second is kept, so that a burst of messages formats it once.
+    """
+    global _second
+    second, fraction = divmod(ns, 1_000_000_000)
+    known, prefix = _second
+    if second != known:
+        prefix = timestamp_text(_EPOCH + timedelta(seconds=second), 0).encode()
+        _second = (second, prefix)
+    if digits == 3:
+        return b"%b.%03d" % (prefix, fraction // 1_000_000)
+    if digits == 6:
+        return b"%b.%06d" % (prefix, fraction // 1000)
+    if digits == 9:
+        return b"%b.%09d" % (prefix, fraction)
+    return prefix
