@@ -116,7 +116,7 @@ def order_state(order: Order) -> OrderState:
 def to_json(value: Any) -> bytes:
     """Any Struct, list or dict of ours as one line of JSON in which no Decimal is in exponent form."""
     raw = _to_json(value)
-    if (b"E-" in raw or b"E+" in raw) and _EXPONENT.search(raw) is not None:
+    if b"E" in raw and (b"E-" in raw or (b"+" in raw and b"E+" in raw)) and _EXPONENT.search(raw) is not None:
         return _to_json(_written_out(msgspec.to_builtins(value, builtin_types=(Decimal,))))
     return raw
 
@@ -135,7 +135,8 @@ def _written_out(value: Any) -> Any:
 def encode(entry: Entry) -> bytes:
     """`entry` as the JSON of its journal record: one line, no newline at its end."""
     raw = _to_json(entry)
-    if (b"E-" in raw or b"E+" in raw) and _EXPONENT.search(raw) is not None:
+    # One character is found at once (memchr), two cost a nanosecond a byte.
+    if b"E" in raw and (b"E-" in raw or (b"+" in raw and b"E+" in raw)) and _EXPONENT.search(raw) is not None:
         return to_json(entry)
     return raw
 

@@ -512,6 +512,7 @@ class Segment(Event, frozen=True, kw_only=True):
     boot_id: str
     prev_seq: int
     prev_crc: str
+    seq_limit: int = 0  # the reservation in force when it began
 
 
 class Opened(Event, frozen=True, kw_only=True):

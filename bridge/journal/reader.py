@@ -1,0 +1,156 @@
+"""Reading entries in order, also from a journal that another process is writing (OUTPUTS.md section 9).
+
+The reader keeps its place between calls, so following a live journal costs one small read per call. Nothing is
+yielded that is not part of a whole batch whose lines all check out; a bad line is JournalDamaged, never skipped. A
+reader of a live journal passes `upto`, the released number from `head`: behind it bytes may be half written, or taken
+back by a recovery.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from bridge.journal.encoding import decode
+from bridge.journal.errors import JournalDamaged, JournalTrimmed
+from bridge.journal.format import (
+    Batch,
+    Batches,
+    Ending,
+    find_batch,
+    first_seq,
+    segments,
+    seq_of,
+)
+from bridge.journal.recovery import head_of
+from bridge.journal.storage import DiskStorage, Storage
+from bridge.orders.events import Entry
+
+FIRST_READ = 8 << 10  # most often a few lines wait; more are then read in large pieces
+SEARCH_BELOW = 1 << 20  # a stretch this short is read, not searched
+EVERYTHING = (1 << 63) - 1
+
+
+class _Place(NamedTuple):
+    """Behind a whole batch: the file, the byte, the chain's CRC there, and the last number before it."""
+
+    name: str
+    offset: int
+    crc: int
+    seq: int
+
+
+class JournalReader:
+    """Reads the journal in `directory` without locking or changing anything."""
+
+    def __init__(self, directory: Path, *, storage: Storage | None = None) -> None:
+        self._storage = DiskStorage(directory) if storage is None else storage
+        self._place: _Place | None = None
+        self._file: BinaryIO | None = None
+        self._name = ""
+
+    def read(self, after: int = 0, upto: int = EVERYTHING) -> Iterator[Entry]:
+        """The entries with `after` < `seq` <= `upto`. Ends early where the journal does.
+
+        Raises JournalTrimmed when some of them were deleted by retention, JournalDamaged, JournalError.
+        """
+        for _, record in self.records(after, upto):
+            yield decode(record)
+
+    def records(self, after: int = 0, upto: int = EVERYTHING) -> Iterator[tuple[int, bytes]]:
+        """As `read`, but each entry as its number and its JSON."""
+        for batch in self.batches(after, upto):
+            for record in batch.records:
+                seq = seq_of(record)
+                if seq > upto:
+                    return
+                if seq > after:
+                    yield seq, record
+
+    def batches(self, after: int = 0, upto: int = EVERYTHING) -> Iterator[Batch]:
+        """The whole batches that hold such entries. The reader's place moves behind each that lies at or below
+        `upto`.
+        """
+        place = self._place
+        if place is None or place.seq > after:
+            place = self._locate(after)
+        while place is not None and place.seq < upto:
+            file = self._open(place.name)
+            batches = Batches(file, place.offset, place.crc, FIRST_READ)
+            for batch in batches:
+                seq = seq_of(batch.records[-1]) if batch.records else place.seq
+                place = _Place(place.name, batch.end, batch.crc, seq)
+                if seq <= upto:
+                    self._place = place
+                if batch.records and seq > after:
+                    yield batch
+                if seq >= upto:
+                    return
+            stop = batches.stop
+            following = self._following(place)
+            if following is None:
+                if stop.ending is Ending.BAD:
+                    raise JournalDamaged(place.name, stop.offset, place.seq, "a line does not check out")
+                return
+            if stop.ending in (Ending.BAD, Ending.PARTIAL) or stop.records:
+                raise JournalDamaged(place.name, stop.offset, place.seq, f"{stop.ending.value}, and segments follow")
+            place = self._place = following
+
+    def close(self) -> None:
+        """Let go of the file; the place is forgotten."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._name = ""
+        self._place = None
+
+    def _open(self, name: str) -> BinaryIO:
+        if self._file is None or self._name != name:
+            if self._file is not None:
+                self._file.close()
+            self._file, self._name = self._storage.read(name), name
+        return self._file
+
+    def _locate(self, after: int) -> _Place | None:
+        """The place behind a batch at or below `after`, as near to it as a search by halves finds. None: no journal."""
+        names = segments(self._storage.names())
+        if not names:
+            return None
+        kept_after = (first_seq(names[0]) or 1) - 1
+        if after < kept_after:
+            raise JournalTrimmed(after, kept_after)
+        name = next(name for name in reversed(names) if (first_seq(name) or 0) <= after + 1)
+        place = self._begin(name)
+        if place is None:
+            return None
+        file = self._open(name)
+        low, high = place.offset, self._storage.size(name)
+        while high - low > SEARCH_BELOW:
+            middle = (low + high) // 2
+            found = find_batch(file, middle, high)
+            if found is None or found.seq > after:
+                high = middle
+            else:
+                place = _Place(name, found.offset, found.crc, found.seq)
+                low = found.offset
+        return place
+
+    def _begin(self, name: str) -> _Place | None:
+        """The place behind a segment's first line; None when the segment is only being made."""
+        head = head_of(self._storage, name)
+        if head is None:
+            if name == segments(self._storage.names())[-1]:
+                return None
+            raise JournalDamaged(name, 0, (first_seq(name) or 1) - 1, "the first record does not check out")
+        return _Place(name, head.offset, head.crc, head.segment.prev_seq)
+
+    def _following(self, place: _Place) -> _Place | None:
+        """The beginning of the segment behind `place`, if there is one and it hangs on it."""
+        later = [name for name in segments(self._storage.names()) if name > place.name]
+        if not later:
+            return None
+        head = head_of(self._storage, later[0])
+        if head is None:
+            return None
+        if (head.segment.prev_seq, head.segment.prev_crc) != (place.seq, f"{place.crc:08x}"):
+            raise JournalDamaged(later[0], 0, place.seq, f"it follows {head.segment.prev_seq}, not {place.seq}")
+        return _Place(later[0], head.offset, head.crc, head.segment.prev_seq)
