@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from fixspec.dictionary import STRICT, Validation
+from fixspec.enums import CancelOnDisconnectType
 from sessions.schedule import ALWAYS, Schedule
 
 
@@ -34,24 +36,6 @@ class Kind(Enum):
     ADMIN = "admin"
 
 
-class CancelOn(Enum):
-    """Which endings start cancel on disconnect; `wire` is CancelOnDisconnectType(5741) in a Logon(A)."""
-
-    OFF = "off", 0
-    DISCONNECT = "disconnect", 1
-    LOGOUT = "logout", 2
-    BOTH = "both", 3
-
-    wire: int
-
-    def __new__(cls, word: str, wire: int) -> "CancelOn":
-        """Take the word used in settings as the value, keep the number beside it."""
-        member = object.__new__(cls)
-        member._value_ = word
-        member.wire = wire
-        return member
-
-
 class CancelScope(Enum):
     """Whose orders cancel on disconnect takes (FIX-APP 9)."""
 
@@ -62,7 +46,8 @@ class CancelScope(Enum):
 class CancelOnDisconnect(msgspec.Struct, frozen=True):
     """Cancel on disconnect, FIX-APP section 9. `scope` and `exclude_gt` are for the application to heed."""
 
-    on: CancelOn = CancelOn.OFF
+    on: CancelOnDisconnectType = CancelOnDisconnectType.OFF
+    """Which endings start the grace: `disconnect` is any but a complete Logout(5) exchange, `logout` is that."""
     grace_ms: int = 10_000
     scope: CancelScope = CancelScope.SESSION_ORDERS
     exclude_gt: bool = True
@@ -184,16 +169,16 @@ class SessionConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Stored orders, cancels and other requests of ours older than this are gap-filled; reports are always resent."""
 
     # rules
-    reject_unknown_tags: bool = True
-    """Refuse fields FIX 4.4 does not define (373=3) or not in this message (373=2)."""
-    reject_user_tags: bool = False
-    """Refuse tags of 5000 and up (373=0)."""
-    lenient: bool = False
-    """Towards brokers: take whatever can be understood, so that no fill is lost to a formality."""
+    validation: Validation = STRICT
+    """`LENIENT` towards brokers, so that no fill is lost to a formality."""
     dictionary: str = ""
     """Path of a dictionary in the QuickFIX XML form instead of FIX 4.4's."""
     max_latency_seconds: float = 120.0
     """How far SendingTime(52) may be from our clock, 0 = not checked."""
+    require_orig_sending_time: bool = True
+    """Refuse PossDupFlag(43)=Y without OrigSendingTime(122), 373=1; a SequenceReset(4) never needs it."""
+    logout_ref_seq_num: bool = True
+    """A Logout(5) caused by a message names it in RefSeqNum(45)."""
     sending_time_fault: SendingTimeFault = SendingTimeFault.LOGOUT
     too_low: SequenceTooLow = SequenceTooLow.LOGOUT
     third_party_routing: bool = False

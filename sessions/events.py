@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from fixspec.messages import Header, Message, Reject
+from fixspec.messages import Header, Message, Reject, Unserved
 
 
 class LoggedOn(msgspec.Struct, frozen=True):
@@ -18,7 +18,7 @@ class MessageReceived(msgspec.Struct, frozen=True, gc=False):
     """An application message in sequence."""
 
     header: Header
-    message: Message
+    message: Message | Unserved
 
 
 class RejectReceived(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +61,20 @@ class Noticed(msgspec.Struct, frozen=True):
     text: str
 
 
+class CancelOnDisconnectDue(msgspec.Struct, frozen=True):
+    """The grace period after the session ended is over and no Logon(A) came."""
+
+    reason: str
+
+
 Event: TypeAlias = (
-    LoggedOn | MessageReceived | RejectReceived | RejectSent | NumbersReset | LoggedOut | Closed | Noticed
+    LoggedOn
+    | MessageReceived
+    | RejectReceived
+    | RejectSent
+    | NumbersReset
+    | LoggedOut
+    | CancelOnDisconnectDue
+    | Closed
+    | Noticed
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from fixspec.messages import Header, Message, Reject
+from fixspec.messages import Header, Message, Reject, Unserved
 
 
 class Clock(Protocol):
@@ -76,7 +76,7 @@ class Application(Protocol):
         """The session is established; its Logon(A) answer leaves in this turn, before anything sent from here."""
         ...
 
-    def on_message(self, session_id: str, header: Header, message: Message) -> None:
+    def on_message(self, session_id: str, header: Header, message: Message | Unserved) -> None:
         """An application message in sequence. `header.poss_dup_flag`, `header.poss_resend`: look before acting."""
         ...
 

@@ -124,3 +124,29 @@ def _windows(schedule: Schedule, at_ns: int, *, back: int, ahead: int) -> list[W
 def _ns(moment: datetime) -> int:
     since = moment.astimezone(UTC) - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
+
+
+class Hours:
+    """A schedule asked often: remembers the present window, or closure, until it ends."""
+
+    __slots__ = ("_from_ns", "_schedule", "_until_ns", "_window")
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._window: Window | None = None
+        self._from_ns, self._until_ns = 1, 0
+
+    def window(self, at_ns: int) -> Window | None:
+        """As `window_at`, quickly. A clock that is set back is noticed."""
+        if not self._from_ns <= at_ns < self._until_ns:
+            self._window = window_at(self._schedule, at_ns)
+            if self._window is not None:
+                self._from_ns, self._until_ns = self._window.begin_ns, self._window.end_ns
+            else:
+                self._from_ns, self._until_ns = at_ns, next_window(self._schedule, at_ns).begin_ns
+        return self._window
+
+    def seconds_left(self, at_ns: int) -> float:
+        """Until the present window ends or the next one begins."""
+        self.window(at_ns)
+        return (self._until_ns - at_ns) / 1e9

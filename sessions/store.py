@@ -29,7 +29,7 @@ _CRC = struct.Struct("<I")
 _PREFIX = _HEAD.size + _CRC.size
 _PAGE = 4096
 _MAGIC = int.from_bytes(b"FXBSTOR1", "little")
-_READ = 256 * 1024
+_READ = 64 * 1024
 
 # Words of the page, and of a slot within it.
 _W_MAGIC, _W_SELECTOR, _W_BOOT, _W_CLEAN = 0, 1, 2, 4
