@@ -15,7 +15,7 @@ from bridge.orders.blotter import Blotter, without
 from bridge.orders.events import Mode, Scope, TradingState
 from bridge.orders.market import Instrument, Quote, Trade
 from bridge.orders.order import Order
-from bridge.orders.reports import BrokerAccount
+from bridge.orders.reports import BrokerAccount, BrokerPosition
 from bridge.orders.terms import SessionTerms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,6 +25,15 @@ ONE = Decimal(1)
 def utc(ns: int) -> datetime:
     """UTC ns since 1970 as an aware datetime, to the microsecond."""
     return EPOCH + timedelta(microseconds=ns // 1000)
+
+
+OpeningHours = Callable[[Instrument, int], bool | None]
+"""(instrument, UTC ns) → is its market open? None when not known."""
+
+
+def around_the_clock(instrument: Instrument, now_ns: int) -> bool | None:
+    """Open for instruments whose calendar says so; of the others nothing is known."""
+    return True if instrument.calendar == "24/7" else None
 
 
 class AccountTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +68,7 @@ class Desk:
         accounts: Iterable[AccountTerms],
         sessions: Iterable[SessionTerms],
         routing: Routing | None = None,
+        opening_hours: OpeningHours = around_the_clock,
     ) -> None:
         self.blotter = blotter
         self.quotes = quotes
@@ -68,10 +78,10 @@ class Desk:
         self.sessions = {terms.session_id: terms for terms in sessions}
         self.routing = routing or Routing()
         self.statements: dict[str, BrokerAccount] = {}
+        self.opening_hours = opening_hours
         self.marks: dict[tuple[str, str], Mark] = {}  # (account, symbol) → the broker's price of the position
         self.borrows: dict[tuple[str, str], Borrow] = {}  # (broker, symbol)
         self.volumes: dict[str, Decimal] = {}  # symbol → 20-day average volume
-        self.hours: Callable[[Instrument, int], bool | None] | None = None  # None: the venues never close
         self.quote_max_age_ns = 5_000_000_000
         self.now_ns = 0
         self.next_seq = 1
@@ -130,7 +140,7 @@ class Desk:
         instrument = self.instruments.get(symbol)
         if instrument is None:
             return None
-        return True if self.hours is None else self.hours(instrument, self.now_ns)
+        return self.opening_hours(instrument, self.now_ns)
 
     def average_volume(self, symbol: str) -> Decimal | None:
         """Average daily volume of the last 20 sessions, None when not known."""
@@ -206,3 +216,9 @@ class Desk:
     def state_account(self, statement: BrokerAccount) -> None:
         """Keep the broker's newest word about an account."""
         self.statements[statement.account] = statement
+
+    def state_positions(self, positions: Iterable[BrokerPosition]) -> None:
+        """Keep the broker's marks."""
+        for each in positions:
+            if each.mark is not None:
+                self.marks[each.account, each.symbol] = Mark(each.mark, self.now_ns)
