@@ -13,7 +13,7 @@ from bridge.settings.tree import Settings
 
 PREFIX = "FIXBRIDGE_"
 
-NOT_SETTINGS = frozenset({"CONFIG", "CONTEXT", "FAULTS", "TOKEN", "TOKEN_FILE", "URL", "WAKE_FD"})
+NOT_SETTINGS = frozenset({"CONFIG", "CONTEXT", "DEMO_PASSWORD", "FAULTS", "TOKEN", "TOKEN_FILE", "URL", "WAKE_FD"})
 """Variables with our prefix that are no settings: for the command line, the SDK and our own child process."""
 
 

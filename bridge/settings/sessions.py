@@ -3,12 +3,13 @@
 from datetime import time
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from bridge.settings.secret import Secret
 from bridge.settings.section import CompId, Name, Seconds, Section
+from fixspec.dictionary import Validation
 from fixspec.enums import CancelOnDisconnectType
 from sessions.config import (
     CancelOnDisconnect,
@@ -28,6 +29,8 @@ from sessions.schedule import Schedule, Weekday
 
 class UnknownTags(Enum):
     """What happens to fields FIX 4.4 does not define in a message."""
+
+    value: Literal["ignore", "reject"]
 
     IGNORE = "ignore"
     REJECT = "reject"
@@ -290,8 +293,11 @@ class SessionSettings(Section):
             next_expected=self.next_expected,
             last_processed=self.last_processed,
             resend_chunk=self.resend_chunk,
-            reject_unknown_tags=self.unknown_tags is UnknownTags.REJECT,
-            reject_user_tags=self.user_tags is UnknownTags.REJECT,
+            validation=Validation(
+                unknown_tags=self.unknown_tags.value,
+                misplaced_tags=self.unknown_tags.value,
+                user_defined_tags=self.user_tags.value,
+            ),
             dictionary=str(self.dictionary or ""),
             max_latency_seconds=self.max_latency_seconds,
             require_orig_sending_time=self.require_orig_sending_time,
