@@ -64,10 +64,11 @@ def reference(account: str, symbol: str, view: View, table: Table, now: int) -> 
 
 
 def valuation(order: Order, ref: Reference | None, table: Table) -> Decimal | None:
-    """P: the worst price the order may trade at, as far as its terms and a buffer tell; None without the price it needs.
+    """P: the worst price the order may trade at, as far as its terms and a buffer tell; None without the price it
+    needs.
 
-    A limit buy costs its limit at most. A limit sell is valued at the better of limit and bid: what it would open short.
-    Without a limit the touch counts, with `PX.buffer` on top; in an opening auction twice the buffer on R.
+    A limit buy costs its limit at most. A limit sell is valued at the better of limit and bid: what it would open
+    short. Without a limit the touch counts, with `PX.buffer` on top; in an opening auction twice the buffer on R.
     """
     buy = order.side is Side.BUY
     limit = order.price

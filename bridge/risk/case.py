@@ -1,0 +1,319 @@
+"""The case under decision: an order and everything the rules ask about it, each computed once.
+
+A `Case` is the `View` that a rule is given, so a rule of one's own needs to know nothing more than interfaces.View; the
+built-in rules read the derived values beside it.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from bridge.interfaces import Borrow, BrokerAdapter, Mark, Position, View, Working
+from bridge.orders.events import Scope, TradingState
+from bridge.orders.market import Instrument, Quote, Trade
+from bridge.orders.order import ZERO, Order
+from bridge.orders.reasons import ReasonCode, Rejection
+from bridge.orders.reports import BrokerAccount
+from bridge.risk.limits import Bound, Table
+from bridge.risk.portfolio import Portfolio
+from bridge.risk.pricing import ONE, NoPrice, Reference, reference, valuation
+from fixspec.enums import OrdType, Side
+
+CENT = Decimal("0.01")
+
+
+def show(value: Decimal) -> str:
+    """A number for people: thousands apart, at most six significant digits after the point, no exponent."""
+    if not value.is_finite():
+        return "unlimited"
+    text = f"{value:,.6f}" if value != value.to_integral_value() else f"{value:,.0f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """What a rule weighed, for the verdict."""
+
+    value: Decimal
+    block: Decimal
+    warn: Decimal
+
+    @property
+    def tightest(self) -> Decimal:
+        """What refuses above, or where nothing refuses what warns above."""
+        return self.block if self.block.is_finite() else self.warn
+
+
+class Case:
+    """One order before its decision. Built for each order, never kept."""
+
+    __slots__ = (
+        "broker",
+        "buy",
+        "explaining",
+        "fx",
+        "holding",
+        "leaves",
+        "lessening",
+        "limits",
+        "line",
+        "missing",
+        "now_ns",
+        "order",
+        "others_buy",
+        "others_sell",
+        "portfolio",
+        "pos",
+        "price",
+        "product",
+        "reducing",
+        "ref",
+        "seen",
+        "statement",
+        "table",
+        "unit",
+        "value",
+        "view",
+        "warnings",
+        "worst_long",
+        "worst_qty",
+        "worst_short",
+    )
+
+    def __init__(self, order: Order, view: View, portfolio: Portfolio) -> None:
+        self.order = order
+        self.view = view
+        self.portfolio = portfolio
+        self.now_ns = now = view.now_ns
+        self.seen: Seen | None = None
+        self.explaining = False
+        self.warnings: list[Rejection] = []
+        account, symbol = order.account, order.symbol
+        self.product = product = view.instrument(symbol)
+        self.broker: BrokerAdapter | None = view.adapter(order.broker)
+        self.table: Table = portfolio.limits.table(order, product.asset_class if product is not None else None, now)
+        self.limits: dict[str, Bound] = self.table.bounds
+        self.missing: Rejection | None = None
+        self.buy = buy = order.side is Side.BUY
+
+        # what is worth what
+        ref = reference(account, symbol, view, self.table, now)
+        if isinstance(ref, NoPrice):
+            self.missing = Rejection(ref.code, ref.text)
+            self.ref: Reference | None = None
+        else:
+            self.ref = ref
+        self.price: Decimal | None = valuation(order, self.ref, self.table)
+
+        # how much of it
+        leaves = order.order_qty
+        if leaves is None:
+            leaves = self._cash_qty()
+        elif order.cum_qty:
+            leaves -= order.cum_qty
+        self.leaves: Decimal | None = leaves
+        self.line = line = portfolio.lines.get(order.order_id)
+        self.holding = holding = portfolio.holdings.get((account, symbol))
+        if holding is None:
+            self.pos = pos = ZERO
+            bought = sold = ZERO
+        else:
+            self.pos = pos = holding.pos
+            bought, sold = holding.buy, holding.sell
+            if line is not None:
+                if line.buy:
+                    bought -= line.qty
+                else:
+                    sold -= line.qty
+        self.others_buy = bought
+        self.others_sell = sold
+        qty = leaves if leaves is not None else ZERO
+        if line is not None and line.qty > qty:
+            qty = line.qty  # a replace counts the larger of old and new until it is answered
+        self.worst_qty = qty
+        if buy:
+            self.worst_long = pos + bought + qty
+            self.worst_short = pos - sold
+            self.reducing = pos < 0 and leaves is not None and leaves <= -pos - bought
+        else:
+            self.worst_long = pos + bought
+            self.worst_short = pos - sold - qty
+            self.reducing = pos > 0 and leaves is not None and leaves <= pos - sold
+        if self.reducing and self.price is None and order.price is not None:
+            self.price = order.price  # a reducing limit order passes on its own limit (RISK-TCA 2.3)
+
+        # in the account's currency
+        self.statement: BrokerAccount | None = view.account(account)
+        self.fx: Decimal | None = None
+        self.unit: Decimal | None = None
+        self.value: Decimal | None = None
+        if product is not None:
+            statement = self.statement
+            if statement is not None and statement.currency == product.currency:
+                self.fx = ONE
+                self.unit = product.multiplier
+            else:
+                self.fx = fx = view.fx_rate(product.currency, account)
+                if fx is not None:
+                    self.unit = product.multiplier * fx
+            if self.unit is not None and self.price is not None and leaves is not None:
+                self.value = leaves * self.price * self.unit
+        self.lessening = line is not None and self._lessens()
+
+    def _cash_qty(self) -> Decimal | None:
+        """Units of a CashOrderQty(152) order at the bid, the lower price and so the larger quantity."""
+        order, ref, product = self.order, self.ref, self.product
+        if order.cash_order_qty is None or ref is None or product is None:
+            return None
+        px = ref.bid if ref.bid is not None else ref.price
+        left = order.cash_order_qty - order.gross * product.multiplier
+        return max(left, ZERO) / (px * product.multiplier)
+
+    def _lessens(self) -> bool:
+        """A replace that asks for no more quantity, at terms that are worth no more, opens nothing."""
+        line, order = self.line, self.order
+        assert line is not None
+        old = line.order
+        if self.leaves is None or self.leaves > line.qty or order.ord_type is not old.ord_type:
+            return False
+        if order.ord_type is OrdType.MARKET:
+            return True
+        for new, was in ((order.price, old.price), (order.stop_px, old.stop_px)):
+            if (new is None) != (was is None) or (new is not None and was is not None and new > was):
+                return False
+        return True
+
+    # --- for rules ---------------------------------------------------------------------------------------------------
+
+    @property
+    def opening(self) -> bool:
+        """True unless the order only reduces a position or only takes back a part of itself."""
+        return not (self.reducing or self.lessening)
+
+    def no(self, rule: str, code: ReasonCode, text: str) -> Rejection:
+        """A refusal without a number."""
+        return Rejection(code, f"{rule} {text}", rule)
+
+    def unset(self, rule: str, name: str | None = None) -> Rejection | None:
+        """What a rule answers when `limits` lacks its limit: nothing when somebody switched it off, else NO_LIMIT."""
+        name = name or rule
+        if name in self.table.off:
+            return None
+        return Rejection(ReasonCode.NO_LIMIT, f"{rule} has no limit: set {name}, or switch it off by name", rule)
+
+    def unknown(self, rule: str) -> Rejection:
+        """The refusal for the first datum that is missing to value the order."""
+        order, product = self.order, self.product
+        if product is None:
+            return self.no(rule, ReasonCode.SYMBOL_UNKNOWN, f"Symbol(55) {order.symbol} is not in the symbol master")
+        if self.missing is not None:
+            return self.no(rule, self.missing.code, self.missing.text)
+        if self.leaves is None:
+            return self.no(rule, ReasonCode.QTY_FORMAT, "the order has neither OrderQty(38) nor CashOrderQty(152)")
+        if self.price is None:
+            return self.no(
+                rule, ReasonCode.NO_REFERENCE_PRICE, f"a market order needs a fresh two-sided quote of {order.symbol}"
+            )
+        return self.no(
+            rule, ReasonCode.NO_REFERENCE_PRICE, f"no fresh rate of {product.currency} for account {order.account}"
+        )
+
+    def weigh(
+        self, rule: str, code: ReasonCode, what: str, value: Decimal, bound: Bound, *numbers: Decimal
+    ) -> Rejection | None:
+        """Compare a value with its limit: refuse above `block`, remember a warning above `warn`. None may pass.
+
+        `what` names the value for people, with `numbers` in place of its braces.
+        """
+        if self.explaining:
+            self.seen = Seen(value, bound.block, bound.warn)
+        if value <= bound.warn:
+            return None
+        over = value > bound.block
+        limit = bound.block if over else bound.warn
+        what = what.format(*map(show, numbers))
+        text = f"{rule} {what} {show(value)} {'over limit' if over else 'above'} {show(limit)} ({bound.where})"
+        rejection = Rejection(code, text, rule, limit, value)
+        if over:
+            return rejection
+        self.warnings.append(rejection)
+        return None
+
+    def afresh(self) -> None:
+        """Forget what the rule before weighed and warned of."""
+        self.seen = None
+        self.warnings.clear()
+
+    # --- interfaces.View ---------------------------------------------------------------------------------------------
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """The symbol master's row."""
+        return self.view.instrument(symbol)
+
+    def adapter(self, broker: str) -> BrokerAdapter | None:
+        """The broker connection by name."""
+        return self.view.adapter(broker)
+
+    def quote(self, symbol: str) -> Quote | None:
+        """Newest quote of any age."""
+        return self.view.quote(symbol)
+
+    def last_trade(self, symbol: str) -> Trade | None:
+        """Newest printed trade of any age."""
+        return self.view.last_trade(symbol)
+
+    def mark(self, account: str, symbol: str) -> Mark | None:
+        """The broker's own price of a position."""
+        return self.view.mark(account, symbol)
+
+    def market_open(self, symbol: str) -> bool | None:
+        """Is the market taking orders?"""
+        return self.view.market_open(symbol)
+
+    def average_volume(self, symbol: str) -> Decimal | None:
+        """20-day average volume."""
+        return self.view.average_volume(symbol)
+
+    def borrow(self, broker: str, symbol: str) -> Borrow | None:
+        """The broker's borrow flag."""
+        return self.view.borrow(broker, symbol)
+
+    def fx_rate(self, currency: str, account: str) -> Decimal | None:
+        """One unit of `currency` in the account's base currency."""
+        return self.view.fx_rate(currency, account)
+
+    def account(self, account: str) -> BrokerAccount | None:
+        """The broker's last statement."""
+        return self.view.account(account)
+
+    def position(self, account: str, symbol: str) -> Position:
+        """Position from confirmed fills."""
+        return self.view.position(account, symbol)
+
+    def positions(self, account: str) -> Iterable[Position]:
+        """All positions of the account."""
+        return self.view.positions(account)
+
+    def working(self, account: str, symbol: str) -> Working:
+        """Sums over working orders, this one excluded."""
+        return self.view.working(account, symbol)
+
+    def open_orders(self, account: str) -> Iterable[Order]:
+        """Working orders of the account."""
+        return self.view.open_orders(account)
+
+    def open_count(self, account: str, symbol: str | None = None) -> int:
+        """Number of working orders."""
+        return self.view.open_count(account, symbol)
+
+    def count_since(self, session_id: str, ns: int) -> int:
+        """D and G received from the session since `ns`."""
+        return self.view.count_since(session_id, ns)
+
+    def knows(self, session_id: str, cl_ord_id: str) -> bool:
+        """True when the session has used this ClOrdID(11)."""
+        return self.view.knows(session_id, cl_ord_id)
+
+    def state(self, scope: Scope, name: str) -> TradingState:
+        """The trading state of one scope."""
+        return self.view.state(scope, name)

@@ -1,0 +1,141 @@
+"""The chain: every control in its fixed order, cheap first; the first hard failure refuses.
+
+Two classes of rules (RISK-TCA 2.2): *always* rules judge every order, *opening* rules are skipped by an order that only
+reduces a position. Cancels meet no rule: they never come here.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import Protocol
+
+import msgspec
+
+from bridge.interfaces import View
+from bridge.orders.order import Order
+from bridge.orders.reasons import ReasonCode, Rejection
+from bridge.risk.case import Case
+from bridge.risk.limits import Limits
+from bridge.risk.portfolio import Portfolio
+
+
+class Rule(Protocol):
+    """A RiskCheck, built in or of one's own. Every interfaces.RiskCheck is one: a Case is a View."""
+
+    @property
+    def rule(self) -> str:
+        """RiskRuleId(5701)."""
+        ...
+
+    @property
+    def opening(self) -> bool:
+        """True when reducing orders skip it."""
+        ...
+
+    def check(self, order: Order, view: Case) -> Rejection | None:
+        """None when the order may pass."""
+        ...
+
+
+class Outcome(Enum):
+    """What a rule said."""
+
+    PASS = "pass"
+    WARN = "warn"
+    REFUSE = "refuse"
+    SKIP = "skip"  # the order opens nothing, or the rule has nothing to weigh
+    OFF = "off"
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one rule says about one order. `headroom` is limit − value, `utilisation` value / limit, 1 at the limit."""
+
+    rule: str
+    name: str
+    outcome: Outcome
+    limit: Decimal | str | None = None
+    value: Decimal | str | None = None
+    headroom: Decimal | None = None
+    utilisation: Decimal | None = None
+    code: ReasonCode | None = None
+    text: str | None = None
+
+
+class RiskChain:
+    """All controls together. Reads the portfolio and the view, changes neither.
+
+    `refused` and `warned` count decisions by rule, `passed` orders, for the metrics.
+    """
+
+    def __init__(self, checks: Sequence[Rule], portfolio: Portfolio | None = None) -> None:
+        self.portfolio = portfolio if portfolio is not None else Portfolio(Limits())
+        self.checks = tuple(checks)
+        self._all = tuple(check.check for check in checks)
+        self._always = tuple(check.check for check in checks if not check.opening)
+        self.passed = 0
+        self.refused: dict[str, int] = {}
+        self.warned: dict[str, int] = {}
+
+    def check(self, order: Order, view: View) -> Rejection | None:
+        """None when the order may pass, the first hard failure otherwise.
+
+        Synchronous and without effect: the reservation is the fold of the entries that follow, in the same turn.
+        """
+        case = Case(order, view, self.portfolio)
+        for check in self._all if case.opening else self._always:
+            rejection = check(order, case)
+            if rejection is not None:
+                rule = rejection.rule or "?"
+                self.refused[rule] = self.refused.get(rule, 0) + 1
+                return rejection
+        self.passed += 1
+        for warning in case.warnings:
+            rule = warning.rule or "?"
+            self.warned[rule] = self.warned.get(rule, 0) + 1
+        return None
+
+    def explain(self, order: Order, view: View) -> list[Verdict]:
+        """What every rule says, in order, with nothing placed (DryRun(5746), `fixbridge risk explain`)."""
+        case = Case(order, view, self.portfolio)
+        case.explaining = True
+        return [verdict(check, order, case) for check in self.checks]
+
+
+def verdict(check: Rule, order: Order, case: Case) -> Verdict:
+    """One rule's word about a case, with what it weighed."""
+    name = type(check).__name__
+    if check.opening and not case.opening:
+        return Verdict(check.rule, name, Outcome.SKIP, text="the order opens nothing")
+    case.afresh()
+    rejection = check.check(order, case)
+    seen = case.seen
+    said = rejection or (case.warnings[0] if case.warnings else None)
+    if rejection is not None:
+        outcome = Outcome.REFUSE
+    elif said is not None:
+        outcome = Outcome.WARN
+    elif seen is None and check.rule in case.table.off:
+        outcome = Outcome.OFF
+    else:
+        outcome = Outcome.PASS
+    limit: Decimal | str | None = None
+    value: Decimal | str | None = None
+    if seen is not None:
+        limit, value = seen.tightest, seen.value
+    elif said is not None:
+        limit, value = said.limit, said.value
+    headroom = utilisation = None
+    if seen is not None:
+        headroom = seen.tightest - seen.value
+        utilisation = seen.value / seen.tightest if seen.tightest > 0 else None
+    return Verdict(
+        check.rule,
+        name,
+        outcome,
+        limit,
+        value,
+        headroom,
+        utilisation,
+        said.code if said is not None else None,
+        said.text if said is not None else None,
+    )

@@ -1,0 +1,53 @@
+"""How large one order may be: R02 quantity, R03 value."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bridge.orders.order import Order
+from bridge.orders.reasons import ReasonCode, Rejection
+from bridge.risk.case import Case
+
+
+@dataclass(frozen=True, slots=True)
+class MaxOrderQty:
+    """R02: L > limit, or L > k × the 20-day average volume where that is known."""
+
+    rule: ClassVar[str] = "R02"
+    opening: ClassVar[bool] = False
+
+    def check(self, order: Order, view: Case) -> Rejection | None:
+        """MAX_QTY."""
+        bound = view.limits.get("R02")
+        if bound is None:
+            return view.unset("R02") or self._volume(order, view)
+        if view.leaves is None:
+            return view.unknown("R02")
+        return view.weigh("R02", ReasonCode.MAX_QTY, "OrderQty(38)", view.leaves, bound) or self._volume(order, view)
+
+    def _volume(self, order: Order, view: Case) -> Rejection | None:
+        bound = view.limits.get("R02.adv")
+        volume = view.view.average_volume(order.symbol) if bound is not None else None
+        if bound is None or not volume or view.leaves is None:
+            return None
+        seen = view.seen
+        rejection = view.weigh("R02", ReasonCode.MAX_QTY, "part of average volume", view.leaves / volume, bound)
+        if rejection is None and seen is not None:
+            view.seen = seen
+        return rejection
+
+
+@dataclass(frozen=True, slots=True)
+class MaxOrderValue:
+    """R03: V = L × P × m × fx > limit, in the account's currency."""
+
+    rule: ClassVar[str] = "R03"
+    opening: ClassVar[bool] = True
+
+    def check(self, order: Order, view: Case) -> Rejection | None:
+        """MAX_VALUE; NO_REFERENCE_PRICE when the order cannot be valued."""
+        bound = view.limits.get("R03")
+        if bound is None:
+            return view.unset("R03")
+        if view.value is None:
+            return view.unknown("R03")
+        return view.weigh("R03", ReasonCode.MAX_VALUE, "order value", view.value, bound)
