@@ -26,10 +26,14 @@ Result: TypeAlias = Union[T, Awaitable[T]]  # noqa: UP007 - a TypeVar has no | i
 
 
 class Entrant(msgspec.Struct, frozen=True):
-    """Who enters orders beside the FIX sessions: `REST:<token>`. Without `accounts` it is entitled to all."""
+    """Who enters orders beside the FIX sessions: `REST:<token>`. Without `accounts` it is entitled to all.
+
+    `strategy` stands for SenderSubID(50).
+    """
 
     session_id: str
     accounts: tuple[str, ...] = ()
+    strategy: str | None = None
 
 
 class OrderChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,16 +77,20 @@ class CancelAfterAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RuleVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one rule says. `headroom` is `limit` less `value`, in the rule's unit, where both are numbers."""
+    """What one rule says: `outcome` pass, warn, refuse, skip or off. Numbers are text, in the rule's own unit.
+
+    `headroom` is `limit` less `value`, `utilisation` their ratio, where both are numbers.
+    """
 
     rule: str
-    passed: bool
-    name: str | None = None
-    code: str | None = None
-    text: str | None = None
+    name: str
+    outcome: str
     limit: str | None = None
     value: str | None = None
     headroom: str | None = None
+    utilisation: str | None = None
+    code: str | None = None
+    text: str | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
