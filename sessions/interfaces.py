@@ -111,6 +111,10 @@ class WireLog(Protocol):
         """`direction` is "in", "out" or "note" (then `data` is text); `data` holds whole messages or pieces."""
         ...
 
+    def flush(self) -> None:
+        """Write out what was gathered; called about once a second."""
+        ...
+
 
 class StoreFailed(Exception):
     """The store could not keep its promise (disk full, write error, damaged record); the session must stop."""

@@ -100,7 +100,7 @@ class Session:
     __slots__ = (
         "_bounds_ns", "_calm", "_cancel", "_cancel_at", "_cancel_reason", "_clean", "_decode", "_earliest",
         "_events", "_first", "_framer", "_garbled", "_hours", "_initiator", "_latest", "_liveness", "_me", "_now",
-        "_out", "_paused_at", "_peer", "_phase", "_received_ns", "_reported", "_resetting", "_sent_ns", "_sequence",
+        "_out", "_paused_at", "_peer", "_phase", "_reported", "_resetting", "_sequence",
         "_sign", "_test_requests", "clock", "config", "due", "reason", "send", "store",
     )  # fmt: skip
 
@@ -144,10 +144,9 @@ class Session:
         self._first: bytes | None = None
         self._garbled = 0
         self._now = clock.monotonic()
-        self._liveness = Liveness(self._now)
+        self._liveness = Liveness(0.0)
         self._cancel = config.cancel_on_disconnect
         self._cancel_at, self._cancel_reason = NEVER, ""
-        self._received_ns = self._sent_ns = 0
         self._test_requests = 0
         self._move_bounds(now_ns)
         self._calm = False
@@ -326,7 +325,6 @@ class Session:
         data = self._out.take()
         if data:
             self._liveness.sent = self.clock.monotonic()
-            self._sent_ns = self.clock.utc_ns()
         return data
 
     # --- from our side
@@ -408,12 +406,18 @@ class Session:
             early=len(self._sequence.early),
             resending=self._out.resending,
             heartbeat=heartbeat,
-            last_received_ns=self._received_ns,
-            last_sent_ns=self._sent_ns,
+            last_received_ns=self._utc_of(self._liveness.heard),
+            last_sent_ns=self._utc_of(self._liveness.sent),
             logged_on_since_ns=since_ns,
             peer=peer,
             reason=self.reason,
         )
+
+    def _utc_of(self, monotonic: float) -> int:
+        """A moment of this connection on the wall clock; 0 if it never was."""
+        if not monotonic:
+            return 0
+        return self.clock.utc_ns() - round((self.clock.monotonic() - monotonic) * 1e9)
 
     # --- time
 
@@ -516,7 +520,6 @@ class Session:
             self._recalculate()
             return
         self._liveness.hear(self._now)
-        self._received_ns = self.clock.utc_ns()
         if header.sender_comp_id != self._peer or header.target_comp_id != self._me:
             if isinstance(phase, AwaitingLogon | LogonSent):
                 self._close("CompIDs of another session")
