@@ -183,6 +183,8 @@ class FileJournal:
             old = self._storage.open(name, self._storage.size(name))
             old.flush()
             old.close()
+        if found.scanned:
+            self._storage.flush_names()  # before anything is written that calls these entries flushed
         if found.segment is not None:
             chain.resume(found.began, found.seq, found.crc, found.offset, found.began_at or now)
             if not chain.full(now):
