@@ -96,7 +96,7 @@ class FuturesRoot(msgspec.Struct, frozen=True, kw_only=True):
 class Instruments:
     """Symbol → Instrument, one dictionary access; contracts of futures roots are made when first asked for.
 
-    `today` decides the front months and which decade the one digit of `ESU4` means: the year nearest to today.
+    `today` decides the front months and which decade the one digit of `ESU4` means: the year nearest to today, of two the later.
     """
 
     __slots__ = ("_reference", "_roots", "_rows", "_unlisted", "today")
@@ -213,8 +213,8 @@ class Instruments:
         self._unlisted[symbol] = made
         return made
 
-    def _distance(self, year: int) -> int:
-        return abs(year - self.today.year)
+    def _distance(self, year: int) -> tuple[int, int]:
+        return abs(year - self.today.year), -year
 
 
 def _items(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

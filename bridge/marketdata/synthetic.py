@@ -48,6 +48,7 @@ class SyntheticSymbol:
         "_bid_n",
         "_home",
         "_move",
+        "_opened",
         "_random",
         "_spread",
         "_symbol",
@@ -65,13 +66,17 @@ class SyntheticSymbol:
         self._move = max(self._home * MOVE_BPS / 10_000, 0.35)
         self._spread = max(1, round(self._home * SPREAD_BPS[instrument.asset_class] / 10_000))
         self._unit, self._usual = SIZES[instrument.asset_class]
+        self._opened = False
         self._bid = self._home
         self._ask = self._home + self._spread
         self._bid_n = self._ask_n = self._usual
 
     def turn(self, now_ns: int, share: float) -> tuple[Tick, ...]:
-        """With probability `share` the next ticks, stamped `now_ns` (UTC ns); else none."""
+        """With probability `share` the next ticks, stamped `now_ns` (UTC ns), else none; at first a quote for sure."""
         random = self._random
+        if not self._opened:
+            self._opened = True
+            return (self._quote(now_ns),)
         if random.random() >= share:
             return ()
         if random.random() < TRADE_SHARE:
@@ -160,7 +165,6 @@ class SyntheticSource:
         self._interval = interval
         self._share = share
         self._markets: dict[str, SyntheticSymbol] = {}
-        self._new: dict[str, None] = {}
         self._task: asyncio.Task[None] | None = None
         self.watch(instruments.symbols if symbols is None else symbols)
 
@@ -177,15 +181,13 @@ class SyntheticSource:
             instrument, price = self._instruments.get(symbol), self._instruments.reference_px(symbol)
             if instrument is not None and price is not None:
                 self._markets[symbol] = SyntheticSymbol(instrument, price, self._seed)
-                self._new[symbol] = None
 
     def turn(self) -> list[Tick]:
         """The ticks of one turn, stamped with the clock; deterministic by seed and number of turns."""
         now_ns, share = self._clock.utc_ns(), self._share
         ticks: list[Tick] = []
-        new, self._new = self._new, {}
-        for symbol, market in self._markets.items():
-            ticks.extend(market.turn(now_ns, 1.0 if symbol in new else share))
+        for market in self._markets.values():
+            ticks.extend(market.turn(now_ns, share))
         return ticks
 
     async def start(self, publish: Callable[[Tick], None]) -> None:
