@@ -163,20 +163,34 @@ def decimal_text(value: Decimal) -> str:
     return format(value, "f") if "E" in text else text
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_seconds: dict[int, str] = {}
+"""Seconds since the epoch → their text; a burst of messages formats each second once."""
+
+
+def _second_text(second: int) -> str:
+    text = _seconds.get(second)
+    if text is None:
+        if len(_seconds) >= 256:
+            _seconds.clear()
+        text = _seconds[second] = f"{_EPOCH + timedelta(seconds=second):%Y%m%d-%H:%M:%S}".rjust(17, "0")
+    return text
+
+
 def timestamp_text(value: datetime, digits: int | None = 3) -> str:
     """`YYYYMMDD-HH:MM:SS` and `digits` (0, 3 or 6) fraction digits; None: 6 when 3 would lose something, else 3.
 
     A zone other than UTC is converted; FieldError for a datetime without zone.
     """
-    if value.tzinfo is not UTC:
-        if value.tzinfo is None:
-            raise FieldError(f"{value} has no time zone")
-        value = value.astimezone(UTC)
-    if digits is None:
-        digits = 6 if value.microsecond % 1000 else 3
-    iso = value.isoformat(timespec="microseconds")
-    end = 20 + digits if digits else 19
-    return f"{iso[:4]}{iso[5:7]}{iso[8:10]}-{iso[11:end]}"
+    try:
+        since = value - _EPOCH
+    except TypeError:
+        raise FieldError(f"{value} is not a datetime with a time zone") from None
+    prefix = _second_text(since.days * 86400 + since.seconds)
+    micros = since.microseconds
+    if digits == 3 or (digits is None and micros % 1000 == 0):
+        return f"{prefix}.{micros // 1000:03d}"
+    return f"{prefix}.{micros:06d}" if digits != 0 else prefix
 
 
 def date_text(value: date) -> str:
@@ -189,25 +203,12 @@ def utc_timestamp(value: datetime, digits: int = 3) -> bytes:
     return timestamp_text(value, digits).encode()
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_second = (-1, b"")
-
-
 def utc_timestamp_ns(ns: int, digits: int = 3) -> bytes:
-    """A UTCTimestamp from nanoseconds since 1970-01-01 UTC, with 0, 3, 6 or 9 fraction digits.
-
-    The text of the current second is kept, so that a burst of messages formats it once.
-    """
-    global _second
+    """A UTCTimestamp from nanoseconds since 1970-01-01 UTC, with 0, 3, 6 or 9 fraction digits."""
     second, fraction = divmod(ns, 1_000_000_000)
-    known, prefix = _second
-    if second != known:
-        prefix = timestamp_text(_EPOCH + timedelta(seconds=second), 0).encode()
-        _second = (second, prefix)
+    prefix = _second_text(second)
     if digits == 3:
-        return b"%b.%03d" % (prefix, fraction // 1_000_000)
+        return f"{prefix}.{fraction // 1_000_000:03d}".encode()
     if digits == 6:
-        return b"%b.%06d" % (prefix, fraction // 1000)
-    if digits == 9:
-        return b"%b.%09d" % (prefix, fraction)
-    return prefix
+        return f"{prefix}.{fraction // 1000:06d}".encode()
+    return f"{prefix}.{fraction:09d}".encode() if digits == 9 else prefix.encode()

@@ -18,15 +18,16 @@ _TRAILER: Final = 7
 _REASONS_KEPT: Final = 32
 
 
-def checksum(data: bytes | bytearray | memoryview) -> int:
+def checksum(data: bytes) -> int:
     """The sum of the bytes modulo 256, as in CheckSum(10).
 
-    Adler-32's low half is the plain sum modulo 65521, so up to 256 bytes it is exact.
+    Adler-32's low half is the plain sum modulo 65521: exact for 256 bytes of any kind and for 515 of ASCII.
     """
-    if len(data) <= 256:
+    exact = 515 if data.isascii() else 256
+    if len(data) <= exact:
         return zlib.adler32(data, 0) & 255
     view = memoryview(data)
-    return sum([zlib.adler32(view[at : at + 256], 0) & 255 for at in range(0, len(view), 256)]) & 255
+    return sum([zlib.adler32(view[at : at + exact], 0) & 255 for at in range(0, len(view), exact)]) & 255
 
 
 def begin_string(frame: bytes) -> bytes:
@@ -72,9 +73,9 @@ class Framer:
             if len(buffer) < end:
                 self._need = end - 1
                 return None
-            fault = self._fault(at, end)
+            frame = bytes(memoryview(buffer)[:end])
+            fault = _fault(frame, at)
             if fault is None:
-                frame = bytes(memoryview(buffer)[:end])
                 del buffer[:end]
                 self._need = 0
                 self._garbage = False
@@ -129,27 +130,11 @@ class Framer:
             return -1, 0
         return second + 1, length
 
-    def _fault(self, at: int, end: int) -> str | None:
-        """What is wrong with the message in `buffer[:end]` whose body starts at `at`."""
-        buffer = self._buffer
-        trailer = end - _TRAILER
-        if not (buffer[trailer - 1] == 1 and buffer.startswith(b"10=", trailer) and buffer[end - 1] == 1):
-            return "no CheckSum(10) where BodyLength(9) says"
-        if not buffer.startswith(b"35=", at) or buffer[at + 3] == 1:
-            return "MsgType(35) is not the third field"
-        digits = bytes(buffer[trailer + 3 : end - 1])
-        with memoryview(buffer) as view:
-            right = checksum(view[:trailer])
-        if not digits.isdigit() or int(digits) != right:
-            return f"CheckSum(10) {digits.decode('latin-1')!r} should be {right:03d}"
-        return None
-
     def _skip(self, reason: str) -> None:
         """Drop the garbled message at the front, up to the next `8=FIX`."""
-        start = bytes(self._buffer[:24]).partition(b"\x0135=")[0]
         at = self._buffer.find(_START, 1)
         self._garbage = False
-        self._drop(at if at > 0 else len(self._buffer) - self._tail(), f"{reason}, in {start!r}")
+        self._drop(at if at > 0 else len(self._buffer) - self._tail(), reason)
         self._need = 0
         self._garbage = at < 0
 
@@ -160,3 +145,17 @@ class Framer:
             self._reasons.append(f"{reason}: skipped {size} bytes")
         self._garbage = True
         del self._buffer[:size]
+
+
+def _fault(frame: bytes, at: int) -> str | None:
+    """What is wrong with a frame whose body starts at `at`."""
+    trailer = frame[-_TRAILER:]
+    if not (frame[-_TRAILER - 1] == trailer[-1] == 1 and trailer.startswith(b"10=")):
+        return "no CheckSum(10) where BodyLength(9) says"
+    if not frame.startswith(b"35=", at) or frame[at + 3] == 1:
+        return "MsgType(35) is not the third field"
+    digits = trailer[3:6]
+    right = checksum(frame[:-_TRAILER])
+    if not digits.isdigit() or int(digits) != right:
+        return f"CheckSum(10) {digits.decode('latin-1')!r} should be {right:03d}"
+    return None

@@ -5,55 +5,20 @@ SessionRejectReason(373) and the tag (FIX 4.4 volume 2, "Reject"). What it read 
 a Struct; the codec also learns from them how to read the next message with the same tags faster.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from fixspec.dictionary import USER_DEFINED, Dictionary, Layout, Validation
+from fixspec.dictionary import USER_DEFINED
 from fixspec.enums import SessionRejectReason
 from fixspec.errors import FieldError
-from fixspec.fields import PARSERS, parse_count, parse_string
-from fixspec.messages import SERVED, Header
-from fixspec.plans import Kind, Plan, Slot, plan
+from fixspec.fields import PARSERS, parse_count
+from fixspec.plans import Kind, Plan, plan
+from fixspec.rules import Block, Field, Rules
+from fixspec.tokens import MALFORMED, Refused, Token, tokens
 
-_MALFORMED = -1
-_MSG_TYPE = 35
-"""An unknown type has a reason of its own: INVALID_MSG_TYPE(11)."""
 ENVELOPE = frozenset({8, 9, 10})
 """Fields the framer has checked."""
-
-
-class Refused(Exception):  # a verdict on its way to the caller, not an error of ours
-    """What is wrong with a message."""
-
-    def __init__(self, reason: SessionRejectReason, tag: int | None, text: str) -> None:
-        super().__init__(text)
-        self.reason = reason
-        self.tag = tag
-        self.text = text
-
-
-class Field(msgspec.Struct, frozen=True):
-    """How one field of a block is read: by `choices` when its values are listed, else by `parse`."""
-
-    tag: int
-    slot: Slot | None
-    parse: Callable[[str], Any]
-    choices: dict[str, Any] | None
-    checked: bool
-    """False: goes to `other` as it came."""
-    group: "Block | None" = None
-
-
-class Block(msgspec.Struct):
-    """A header, body, trailer or group entry: its fields, and the plan of the Struct they fill, if any."""
-
-    layout: Layout
-    plan: Plan | None
-    fields: dict[int, Field]
-    nested: set[int]
-    """Tags which belong inside a repeating group of this block."""
 
 
 class Item(msgspec.Struct):
@@ -64,143 +29,6 @@ class Item(msgspec.Struct):
     at: int
     value: Any = None
     entries: "list[list[Item]] | None" = None
-
-
-class Token(msgspec.Struct):
-    """One `tag=value`; a malformed one has no tag and says what is wrong."""
-
-    tag: int
-    text: str
-    fault: Refused | None = None
-
-
-def tokens(text: str, dictionary: Dictionary) -> list[Token]:
-    """Cut a message into fields, data fields by their length; the list ends with the first malformed one."""
-    out: list[Token] = []
-    data_of = dictionary.data_of
-    at, size, length_of_next = 0, len(text), -1
-    while at < size:
-        equals = text.find("=", at, at + 20)
-        end = text.find("\x01", at)
-        if end < 0:
-            end = size
-        number = text[at:equals] if 0 <= equals < end else ""
-        if not number.isdecimal() or number[0] == "0" or len(number) > 9:
-            out.append(Token(_MALFORMED, "", _malformed(text[at:end], out, dictionary)))
-            break
-        tag = int(number)
-        at = equals + 1
-        if length_of_next >= 0:
-            data, length, length_of_next = data_of[out[-1].tag], length_of_next, -1
-            if tag == data:
-                end = at + length
-                if end > size or text[end : end + 1] not in {"\x01", ""}:
-                    fault = Refused(
-                        SessionRejectReason.INCORRECT_DATA_FORMAT_FOR_VALUE,
-                        out[-1].tag,
-                        f"{dictionary.label(out[-1].tag)} {length} is not the length of {dictionary.label(data)}",
-                    )
-                    out.append(Token(_MALFORMED, "", fault))
-                    break
-        value = text[at:end]
-        if tag in data_of and value.isdecimal() and len(value) <= 9:
-            length_of_next = int(value)
-        out.append(Token(tag, value))
-        at = end + 1
-    return out
-
-
-def _malformed(text: str, before: list[Token], dictionary: Dictionary) -> Refused:
-    if "=" not in text and before:
-        tag = before[-1].tag
-        return Refused(
-            SessionRejectReason.NON_DATA_VALUE_INCLUDES_FIELD_DELIMITER,
-            tag,
-            f"{dictionary.label(tag)} holds the field delimiter",
-        )
-    number = text.partition("=")[0]
-    tag_id = int(number) if number.isdecimal() and len(number) <= 9 else None
-    return Refused(SessionRejectReason.INVALID_TAG_NUMBER, tag_id, f"{number[:20]!r} is no tag number")
-
-
-class Rules:
-    """A dictionary and its enforcement, compiled per message type when first needed."""
-
-    def __init__(self, dictionary: Dictionary, validation: Validation) -> None:
-        self.dictionary = dictionary
-        self.validation = validation
-        self.header = self._block(dictionary.header, plan(Header))
-        self.trailer = self._block(dictionary.trailer, None)
-        self._bodies: dict[str, Block] = {}
-
-    def body(self, msg_type: str) -> Block:
-        """The body of a message type; KeyError when the dictionary does not have it."""
-        block = self._bodies.get(msg_type)
-        if block is None:
-            served = SERVED.get(msg_type)
-            block = self._block(self.dictionary.layout(msg_type), plan(served) if served else None)
-            self._bodies[msg_type] = block
-        return block
-
-    def _block(self, layout: Layout, struct: Plan | None) -> Block:
-        fields: dict[int, Field] = {}
-        nested: set[int] = set()
-        for tag in layout.positions:
-            slot = struct.by_tag.get(tag) if struct else None
-            group = None
-            if slot is not None and (slot.kind is Kind.GROUP) != (tag in layout.groups):
-                slot = None  # this dictionary uses the number for something else
-            if tag in layout.groups:
-                modelled = slot.group if slot else None
-                group = self._block(layout.groups[tag], plan(modelled) if modelled else None)
-                nested.update(group.fields, group.nested)
-            fields[tag] = self._field(tag, slot, group)
-        return Block(layout, struct, fields, nested)
-
-    def _field(self, tag: int, slot: Slot | None, group: Block | None) -> Field:
-        known = self.dictionary.fields[tag]
-        parse = PARSERS.get(known.type, parse_string)
-        listed = known.values if self.validation.enum_values == "reject" and tag != _MSG_TYPE else ()
-        choices: dict[str, Any] | None = None
-        if slot is not None and slot.enum is not None:
-            choices = {
-                member.wire.decode(): member
-                for member in slot.enum
-                if not known.values or member.wire.decode() in known.values
-            }
-        elif listed:
-            choices = {text: text for text in listed}
-        if slot is not None and slot.enum is None and group is None:
-            parse = _parser(slot.kind, parse, known.type)
-            if slot.kind is not Kind.STRING and choices is not None:
-                choices = {text: parse(text) for text in choices}
-        checked = slot is not None or self.validation.unmodelled_values == "reject"
-        return Field(tag, slot, parse, choices, checked, group)
-
-
-_OF_KIND = {
-    Kind.INT: frozenset({"INT", "SEQNUM", "LENGTH", "NUMINGROUP", "DAYOFMONTH"}),
-    Kind.DECIMAL: frozenset({"QTY", "PRICE", "PRICEOFFSET", "AMT", "PERCENTAGE", "FLOAT"}),
-    Kind.TIMESTAMP: frozenset({"UTCTIMESTAMP"}),
-    Kind.DATE: frozenset({"LOCALMKTDATE", "UTCDATEONLY", "UTCDATE"}),
-    Kind.BOOLEAN: frozenset({"BOOLEAN"}),
-    Kind.DATA: frozenset({"DATA", "XMLDATA"}),
-}
-_DEFAULTS = {
-    Kind.INT: "INT",
-    Kind.DECIMAL: "QTY",
-    Kind.TIMESTAMP: "UTCTIMESTAMP",
-    Kind.DATE: "LOCALMKTDATE",
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.DATA: "DATA",
-}
-
-
-def _parser(kind: Kind, parse: Callable[[str], Any], known: str) -> Callable[[str], Any]:
-    """The dictionary's parser where it makes what the Struct holds, else the Struct's own."""
-    if kind is Kind.STRING:
-        return parse if known in {"CHAR", "MONTHYEAR"} else parse_string
-    return parse if known in _OF_KIND[kind] else PARSERS[_DEFAULTS[kind]]
 
 
 class Reader:
@@ -249,7 +77,7 @@ class Reader:
             if tag in trailer_tags:
                 self._known(self.rules.trailer, trailer_tags[tag], items, trailer)
                 continue
-            if tag != _MALFORMED and trailer and self.validation.field_order == "reject":
+            if tag != MALFORMED and trailer and self.validation.field_order == "reject":
                 raise self._disorder(tag, "follows the trailer")
             field = block.fields.get(tag)
             if field is not None:
@@ -308,7 +136,7 @@ class Reader:
         data = block.fields.get(self.dictionary.data_of.get(field.tag, 0))
         if data is not None:
             self.learnable = False
-            if self._tag() not in {data.tag, _MALFORMED}:
+            if self._tag() not in {data.tag, MALFORMED}:
                 raise self.required(data.tag)
             if data.slot is not None:
                 return  # the bytes of the next field carry their length themselves
@@ -370,7 +198,7 @@ class Reader:
             if tag != delimiter:
                 if tag in group.fields:
                     raise self._shuffled(tag)
-                if tag == _MALFORMED:
+                if tag == MALFORMED:
                     raise self._fault()
                 raise self._miscounted(field.tag)
             entries.append(self._entry(group, delimiter))
@@ -410,13 +238,13 @@ class Reader:
         return at > self.at and at < len(self.tokens) and self.tokens[at].tag in group.fields
 
     def _is_unknown(self, tag: int) -> bool:
-        return tag not in self.dictionary.fields and tag != _MALFORMED
+        return tag not in self.dictionary.fields and tag != MALFORMED
 
     def _stranger(self, token: Token, block: Block, items: list[Item]) -> None:
         """A field that does not belong to `block`: raises Refused, or keeps it for `other`."""
         tag = token.tag
         validation = self.validation
-        if tag == _MALFORMED:
+        if tag == MALFORMED:
             raise self._fault()
         if not token.text and validation.empty_values == "reject":
             raise self._empty(tag)

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 from fixspec.fields import parse_string
 from fixspec.messages import Header, Unserved
 from fixspec.plans import Kind, Plan, plan
-from fixspec.reading import ENVELOPE, Field, Item, Reader
+from fixspec.reading import ENVELOPE, Item, Reader
+from fixspec.rules import Field
 
 Build: TypeAlias = "Callable[[list[str]], Any]"
 
