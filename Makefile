@@ -29,6 +29,7 @@ check: dev ## Format, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@requirements/check
 
 format: dev ## Format and sort imports
 	$(BIN)/ruff check --fix-only --quiet .
