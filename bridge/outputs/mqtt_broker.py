@@ -175,7 +175,8 @@ def mosquitto_configuration(choice: Choice) -> dict[str, str]:
                 "persistence true",
                 f"persistence_location {directory}/",
                 "autosave_interval 60",
-                "max_queued_messages 0",
+                # Not 0 for unlimited: Mosquitto 2.0 then also ends the connection of a client whose publish it denies.
+                "max_queued_messages 1000000",
                 "max_queued_bytes 67108864",
                 "max_inflight_messages 200",
                 "persistent_client_expiration 7d",

@@ -16,7 +16,7 @@ import msgspec
 
 from bridge.journal.encoding import outward
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import AnyEvent, Entry
+from bridge.orders.events import AnyEvent, Entry, event_account
 from bridge.orders.order import Order
 
 CAPACITY = 20_000  # entries kept in memory, at about 1 kB each
@@ -61,7 +61,7 @@ def render(entry: Entry, order: Order | None) -> Outward:
         return Outward(
             entry.seq, entry.time, kind(event), order.account, order.symbol, order.order_id, outward(entry, order)
         )
-    account: str | None = getattr(event, "account", None)
+    account = event_account(event)
     symbol: str | None = getattr(event, "symbol", None)
     return Outward(entry.seq, entry.time, kind(event), account or "", symbol or "", 0, outward(entry, None))
 
