@@ -112,6 +112,19 @@ class Cost(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     dropped: str | None = None  # why a sample is missing: no_quote, stale_quote, source
 
 
+class Reservation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What risk set aside for an order when it let it pass, in the account's base currency (RISK-TCA 2.5).
+
+    `price` is P, per unit in the instrument's currency; `value` L·P·m·fx; `margin` what it takes of our own buying
+    power, `funds` what it takes of the broker's. In the journal, so that counters and reservations survive a restart.
+    """
+
+    price: Decimal | None = None
+    value: Decimal | None = None
+    margin: Decimal | None = None
+    funds: Decimal | None = None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=snake_case):
     """Root of all events."""
 
@@ -201,6 +214,7 @@ class OrderRouted(OrderEvent, frozen=True, kw_only=True):
     broker: str
     broker_client_id: str
     timing: Timing | None = None
+    reserved: Reservation | None = None
 
 
 class CancelRequested(OrderEvent, frozen=True, kw_only=True):
@@ -235,6 +249,7 @@ class ReplaceRequested(OrderEvent, frozen=True, kw_only=True):
     exec_inst: tuple[ExecInst, ...] = ()
     transact_time: datetime
     text: str | None = None
+    reserved: Reservation | None = None  # for the new terms
 
 
 class CancelRejected(OrderEvent, frozen=True, kw_only=True):
@@ -428,6 +443,7 @@ class OrderAdopted(OrderEvent, frozen=True, kw_only=True):
     multiplier: Decimal = Decimal(1)
     currency: str | None = None
     mode: Mode = Mode.PAPER
+    reserved: Reservation | None = None
 
 
 # --- trading states, limits, day -------------------------------------------------------------------------------------
@@ -466,6 +482,7 @@ class LimitChanged(Event, frozen=True, kw_only=True):
     reason: str
     effective: datetime
     expiry: datetime | None = None
+    approver: str | None = None  # the second person, where one is asked for
 
 
 class DayOpened(Event, frozen=True, kw_only=True):

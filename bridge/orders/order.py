@@ -147,6 +147,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     arrival: Arrival | None = None
     decision_px: Decimal | None = None
     decision_time: datetime | None = None
+    allow_duplicate: bool = False
+    poss_resend: bool = False
     mode: Mode = Mode.PAPER
     last_seq: int = 0
 
@@ -261,6 +263,8 @@ def received(entry: Entry, event: OrderReceived) -> Order:
         arrival=event.arrival,
         decision_px=event.decision_px,
         decision_time=event.decision_time,
+        allow_duplicate=event.allow_duplicate,
+        poss_resend=event.poss_resend,
         last_seq=entry.seq,
     )
 
