@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, demo
+from bridge.cli import configuration, decode, demo
 from bridge.cli.output import console
 
 DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
@@ -41,6 +41,7 @@ app.command(rich_help_panel=DAEMON)(demo.demo)
 app.command(rich_help_panel=DAEMON)(configuration.check)
 app.command(rich_help_panel=DAEMON)(configuration.init)
 app.add_typer(configuration.config_app, name="config", rich_help_panel=DAEMON)
+app.command(rich_help_panel=EVIDENCE)(decode.decode)
 app.command(rich_help_panel=OTHER)(configuration.version)
 
 

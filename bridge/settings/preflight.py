@@ -12,6 +12,7 @@ from bridge.instruments import InstrumentFileError, Instruments
 from bridge.plugins import PluginError, find
 from bridge.settings.problems import Problem
 from bridge.settings.tree import Outputs, Settings, Tls
+from sessions.tls import server_context
 
 BUILT_IN_BROKERS = frozenset({"paper", "alpaca", "interactive-brokers", "ccxt", "oanda", "fix"})
 
@@ -83,23 +84,17 @@ def _tls(key: str, tls: Tls) -> Iterator[Problem]:
             yield Problem("", f"{key}.{name}", sentence)
     if missing:
         return
+    if "ENCRYPTED" in tls.key.read_text(errors="replace"):
+        # Whoever loads it would be asked for the passphrase on a terminal, and a daemon has none.
+        yield Problem(
+            "", f"{key}.key", f"{tls.key} is encrypted; give the key without a passphrase, readable only for us"
+        )
+        return
     try:
-        server_context(tls)
+        server_context(tls.certificate, tls.key, client_ca=tls.client_ca)
     except (ssl.SSLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         yield Problem("", key, f"{tls.certificate} and {tls.key} cannot be used: {reason}")
-
-
-def server_context(tls: Tls) -> ssl.SSLContext:
-    """The context of a listener. Raises OSError or ssl.SSLError when the files are not usable."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Never ask for the key's passphrase on the terminal: a daemon has none.
-    context.load_cert_chain(tls.certificate, tls.key, password=lambda: "")
-    if tls.client_ca is not None:
-        context.load_verify_locations(tls.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 def _files(settings: Settings) -> Iterator[Problem]:

@@ -202,8 +202,6 @@ class SessionSettings(Section):
     """Largest HeartBtInt(108) taken, seconds."""
     allow_no_heartbeat: bool = True
     """HeartBtInt(108)=0, no heartbeats, is taken."""
-    logon_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
-    """Silence after which a connection without Logon(A) is closed."""
     logout_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
     """Wait for the answer to our Logout(5)."""
     hours: Hours = Hours()
@@ -284,7 +282,6 @@ class SessionSettings(Section):
             min_heartbeat=self.min_heartbeat,
             max_heartbeat=self.max_heartbeat,
             allow_no_heartbeat=self.allow_no_heartbeat,
-            logon_timeout_seconds=self.logon_timeout_seconds,
             logout_timeout_seconds=self.logout_timeout_seconds,
             schedule=self.hours.schedule(),
             accept_reset=self.accept_reset,

@@ -11,6 +11,7 @@ from bridge.settings.broker import BrokerSpec
 from bridge.settings.secret import Secret
 from bridge.settings.section import CompId, Name, Port, Seconds, Section
 from bridge.settings.sessions import SessionSettings
+from sessions.admission import AdmissionLimits
 
 
 class Tls(Section):
@@ -35,6 +36,29 @@ class FixListener(Section):
     """Our CompID: the client's TargetCompID(56)."""
     tls: Tls | None = None
     """Absent means plain TCP."""
+    max_connections: Annotated[int, Field(ge=1)] = 2_000
+    """All connections of the listener."""
+    max_connections_per_address: Annotated[int, Field(ge=1)] = 100
+    """Connections of one address."""
+    max_waiting: Annotated[int, Field(ge=1)] = 200
+    """Connections that have not logged on yet."""
+    logon_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """How long a connection may wait with its Logon(A)."""
+    max_failures: Annotated[int, Field(ge=1)] = 10
+    """Failed Logon(A) of one address within the window, after which it is refused for as long."""
+    failure_window_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """The window."""
+
+    def admission(self) -> AdmissionLimits:
+        """The acceptor's form of the bounds."""
+        return AdmissionLimits(
+            connections=self.max_connections,
+            connections_per_address=self.max_connections_per_address,
+            waiting=self.max_waiting,
+            failures=self.max_failures,
+            failure_window_seconds=self.failure_window_seconds,
+            logon_timeout_seconds=self.logon_timeout_seconds,
+        )
 
 
 class Listeners(Section):
