@@ -120,8 +120,8 @@ class FileJournal:
         storage = self._storage
         if SPARE in storage.names():
             storage.remove(SPARE)
-        found = recover(storage)
         newest = newest_seq(storage)
+        found = recover(storage, flushed=newest)
         if newest > found.seq:
             raise JournalDamaged(found.segment or "the journal", found.offset, found.seq, f"a snapshot holds {newest}")
         self.recovered: Recovered = found

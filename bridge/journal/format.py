@@ -241,25 +241,33 @@ class Found(NamedTuple):
 
 
 def find_batch(file: BinaryIO, offset: int, limit: int) -> Found | None:
-    """The end of the first batch that lies whole between two bytes; None when there is none (zeros, a huge batch)."""
+    """The end of a whole batch between two bytes, its lines checked from the end line before it.
+
+    None when there is none that checks out: zeros, a bad line, a batch that is too long.
+    """
     file.seek(offset)
     rest = b""
     first = True
+    crc: int | None = None
     seq: int | None = None
-    while offset < limit and (chunk := file.read(min(1 << 16, limit - offset + 1))):
+    while offset < limit and (chunk := file.read(min(1 << 16, limit - offset))):
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
         for line in lines:
             offset += len(line) + 1
             if first:
                 first = False  # most likely the tail of a line
-            elif line[8:9] == b" " and (match := _SEQ.match(line, 9)) is not None:
-                seq = int(match[1])
-            elif _END_LINE.fullmatch(line):
-                if seq is not None:
-                    return Found(offset, int(line[:8], 16), seq)
-            else:
+            elif crc is None:
+                if _END_LINE.fullmatch(line):
+                    crc = int(line[:8], 16)
+            elif not _holds(line, crc):
                 return None
+            else:
+                crc = int(line[:8], 16)
+                if (match := _SEQ.match(line, 9)) is not None:
+                    seq = int(match[1])
+                elif seq is not None and _END_LINE.fullmatch(line):
+                    return Found(offset, crc, seq)
         if rest.startswith(b"\0"):
             return None
     return None

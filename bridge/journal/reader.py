@@ -16,17 +16,15 @@ from bridge.journal.format import (
     Batch,
     Batches,
     Ending,
-    find_batch,
     first_seq,
     segments,
     seq_of,
 )
-from bridge.journal.recovery import head_of
+from bridge.journal.recovery import head_of, nearest
 from bridge.journal.storage import DiskStorage, Storage
 from bridge.orders.events import Entry
 
 FIRST_READ = 8 << 10  # most often a few lines wait; more are then read in large pieces
-SEARCH_BELOW = 1 << 20  # a stretch this short is read, not searched
 EVERYTHING = (1 << 63) - 1
 
 
@@ -119,29 +117,12 @@ class JournalReader:
         if after < kept_after:
             raise JournalTrimmed(after, kept_after)
         name = next(name for name in reversed(names) if (first_seq(name) or 0) <= after + 1)
-        place = self._begin(name)
-        if place is None:
-            return None
-        file = self._open(name)
-        low, high = place.offset, self._storage.size(name)
-        while high - low > SEARCH_BELOW:
-            middle = (low + high) // 2
-            found = find_batch(file, middle, high)
-            if found is None or found.seq > after:
-                high = middle
-            else:
-                place = _Place(name, found.offset, found.crc, found.seq)
-                low = found.offset
-        return place
-
-    def _begin(self, name: str) -> _Place | None:
-        """The place behind a segment's first line; None when the segment is only being made."""
         head = head_of(self._storage, name)
         if head is None:
-            if name == segments(self._storage.names())[-1]:
-                return None
+            if name == names[-1]:
+                return None  # it is only being made
             raise JournalDamaged(name, 0, (first_seq(name) or 1) - 1, "the first record does not check out")
-        return _Place(name, head.offset, head.crc, head.segment.prev_seq)
+        return _Place(name, *nearest(self._open(name), self._storage.size(name), head, after))
 
     def _following(self, place: _Place) -> _Place | None:
         """The beginning of the segment behind `place`, if there is one and it hangs on it."""

@@ -6,7 +6,7 @@ behind the bad place: one that names a `durable` above the last good number prov
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from bridge import faults
 from bridge.interfaces import JournalError
@@ -16,8 +16,10 @@ from bridge.journal.format import (
     VERSION,
     Batches,
     Ending,
+    Found,
     Later,
     backwards,
+    find_batch,
     first_seq,
     look_on,
     read_header,
@@ -26,6 +28,8 @@ from bridge.journal.format import (
 )
 from bridge.journal.storage import Storage
 from bridge.orders.events import Opened, Reserved, Segment
+
+SEARCH_BELOW = 1 << 20  # a stretch this short is read, not searched
 
 
 class Recovered(NamedTuple):
@@ -46,7 +50,9 @@ class Recovered(NamedTuple):
     scanned: tuple[str, ...] = ()  # segments whose flush is not proven
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
+    """The first line of a segment, what is behind it and its CRC."""
+
     name: str
     time: datetime
     segment: Segment
@@ -64,7 +70,7 @@ class _End(NamedTuple):
     clean: bool
 
 
-def head_of(storage: Storage, name: str) -> _Head | None:
+def head_of(storage: Storage, name: str) -> Head | None:
     """The Segment record of a file, None when it is not whole. Raises JournalError for a version not known."""
     with storage.read(name) as file:
         line = read_header(file)
@@ -77,11 +83,27 @@ def head_of(storage: Storage, name: str) -> _Head | None:
         return None
     if event.version > VERSION:
         raise JournalError(f"{name} has format version {event.version}; this program reads up to {VERSION}")
-    return _Head(name, entry.time, event, offset, crc)
+    return Head(name, entry.time, event, offset, crc)
 
 
-def recover(storage: Storage, *, change: bool = True) -> Recovered:
+def nearest(file: BinaryIO, size: int, head: Head, after: int) -> Found:
+    """A place between two batches of a segment, at or below entry `after` and near to it, found by halves."""
+    place = Found(head.offset, head.crc, head.segment.prev_seq)
+    low, high = head.offset, size
+    while high - low > SEARCH_BELOW:
+        middle = (low + high) // 2
+        found = find_batch(file, middle, high)
+        if found is None or found.seq > after:
+            high = middle
+        else:
+            place, low = found, found.offset
+    return place
+
+
+def recover(storage: Storage, *, change: bool = True, flushed: int = 0) -> Recovered:
     """Find the end of the journal and cut what is torn behind it; with `change` False only look.
+
+    Entries up to `flushed` are known to be on the medium (a snapshot says so): they are not read here.
 
     May be repeated, and interrupted, any number of times: later segments go before the tail is cut, so that at each
     step the same end is found again. Raises JournalDamaged, JournalError.
@@ -90,8 +112,8 @@ def recover(storage: Storage, *, change: bool = True) -> Recovered:
     while True:
         if not names:
             return Recovered()
-        start, heads = _start(storage, names)
-        end = _last_batch(storage, names, start, heads)
+        start, heads = _start(storage, names, flushed)
+        end = _last_batch(storage, names, start, heads, flushed)
         torn = _torn(storage, names, end)
         keep = end.at + 1
         if change:
@@ -120,13 +142,17 @@ def recover(storage: Storage, *, change: bool = True) -> Recovered:
     )
 
 
-def _start(storage: Storage, names: list[str]) -> tuple[int, dict[int, _Head | None]]:
-    """From which segment on to look: the newest whose own end lines prove everything before it to be flushed."""
-    heads: dict[int, _Head | None] = {}
+def _start(storage: Storage, names: list[str], flushed: int) -> tuple[int, dict[int, Head | None]]:
+    """From which segment on to look: the newest before which everything is known to be flushed, by a snapshot or by
+    the segment's own end lines.
+    """
+    heads: dict[int, Head | None] = {}
     for index in range(len(names) - 1, -1, -1):
         head = heads[index] = head_of(storage, names[index])
         if head is None or index == 0:
             continue
+        if head.segment.prev_seq <= flushed:
+            return index, heads
         with storage.read(names[index]) as file:
             for batch in Batches(file, head.offset, head.crc):
                 if batch.durable >= head.segment.prev_seq:
@@ -134,7 +160,7 @@ def _start(storage: Storage, names: list[str]) -> tuple[int, dict[int, _Head | N
     return 0, heads
 
 
-def _last_batch(storage: Storage, names: list[str], start: int, heads: dict[int, _Head | None]) -> _End:
+def _last_batch(storage: Storage, names: list[str], start: int, heads: dict[int, Head | None], flushed: int) -> _End:
     """Follow the chain from the segment at `start` to the last whole batch that hangs on it."""
     end: _End | None = None
     for index in range(start, len(names)):
@@ -147,9 +173,10 @@ def _last_batch(storage: Storage, names: list[str], start: int, heads: dict[int,
                 raise JournalDamaged(names[index], 0, (number or 1) - 1, "the first record does not check out")
         elif head is None or (head.segment.prev_seq, head.segment.prev_crc) != (end.seq, f"{end.crc:08x}"):
             return end
-        end = _End(index, head.offset, head.crc, head.segment.prev_seq, clean=False)
         with storage.read(names[index]) as file:
-            batches = Batches(file, head.offset, head.crc)
+            place = nearest(file, storage.size(names[index]), head, flushed)
+            end = _End(index, place.offset, place.crc, place.seq, clean=False)
+            batches = Batches(file, place.offset, place.crc)
             for batch in batches:
                 seq = seq_of(batch.records[-1]) if batch.records else end.seq
                 end = _End(index, batch.end, batch.crc, seq, clean=not batch.records and batch.durable == seq)

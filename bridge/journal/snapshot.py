@@ -8,7 +8,7 @@ written so that it exists whole or not at all: under a temporary name, flushed, 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from bridge import faults
 from bridge.journal.chain import write_all
 from bridge.journal.format import lay_record
-from bridge.journal.storage import DiskStorage, Storage
+from bridge.journal.storage import DiskStorage, Storage, read_exactly
 
 SUFFIX = ".snapshot"
 TEMPORARY = ".snapshot.tmp"
@@ -92,25 +92,40 @@ def newest_snapshot(directory: Path | Storage) -> Snapshot | None:
 
 
 def newest_seq(storage: Storage) -> int:
-    """Number of the newest valid snapshot, 0 without one."""
-    newest = newest_snapshot(storage)
-    return 0 if newest is None else newest.seq
+    """Number of the newest snapshot whose first line and length check out, 0 without one.
+
+    That is enough to know that the journal was flushed up to it; the payload is not read.
+    """
+    for seq, name in snapshots(storage.names()):
+        with storage.read(name) as file:
+            if _label(file, name, storage.size(name)) is not None:
+                return seq
+    return 0
 
 
 def read_snapshot(storage: Storage, name: str) -> bytes | None:
     """What is in a snapshot file; None when it does not check out."""
     with storage.read(name) as file:
-        data = file.read()
-    line, newline, payload = data.partition(b"\n")
+        label = _label(file, name, storage.size(name))
+        if label is None:
+            return None
+        payload = read_exactly(file, label.length)
+    return payload if label.crc == f"{crc32(payload):08x}" else None
+
+
+def _label(file: BinaryIO, name: str, size: int) -> _Label | None:
+    """The first line, when it checks out and tells the file's own name and length; the file then stands behind it."""
+    line, newline, _ = file.read(4096).partition(b"\n")
     if not newline or lay_record(line[9:], 0)[0] != line + b"\n":
         return None
     try:
         label = msgspec.json.decode(line[9:], type=_Label)
     except msgspec.DecodeError:
         return None
-    if label.version != 1 or snapshot_name(label.seq) != name or label.length != len(payload):
+    if label.version != 1 or snapshot_name(label.seq) != name or label.length + len(line) + 1 != size:
         return None
-    return payload if label.crc == f"{crc32(payload):08x}" else None
+    file.seek(len(line) + 1)
+    return label
 
 
 def _storage(directory: Path | Storage) -> Storage:

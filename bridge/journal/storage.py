@@ -79,6 +79,15 @@ class Storage(Protocol):
         ...
 
 
+def read_exactly(file: BinaryIO, count: int) -> bytes:
+    """`count` bytes, or what there is: an unbuffered read may give less, and one call never more than 2 GiB."""
+    pieces = []
+    while count and (piece := file.read(min(count, 1 << 30))):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
+
+
 class DiskFile:
     """A file descriptor."""
 
