@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, decode, demo
+from bridge.cli import configuration, decode, demo, run
 from bridge.cli.output import console
 
 DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
@@ -37,6 +37,7 @@ def root(
         os.environ["NO_COLOR"] = "1"
 
 
+app.command(rich_help_panel=DAEMON)(run.run)
 app.command(rich_help_panel=DAEMON)(demo.demo)
 app.command(rich_help_panel=DAEMON)(configuration.check)
 app.command(rich_help_panel=DAEMON)(configuration.init)

@@ -1,6 +1,7 @@
 """The strategy: no edge, every kind of order. It buys a little, then leaves by limit, stop or market, over and over."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
@@ -27,7 +28,7 @@ class Strategy:
         """Trade until the wanted number of orders was entered or risk has refused the day."""
         async with asyncio.TaskGroup() as group:
             for number, symbol in enumerate(SYMBOLS):
-                group.create_task(self._trade(symbol, delay=number * self.pace / 2))
+                group.create_task(self._trade(symbol, number))
 
     async def wind_down(self, seconds: float = 3.0) -> None:
         """Cancel what still works and wait for the answers."""
@@ -40,17 +41,16 @@ class Strategy:
     def _over(self) -> bool:
         return bool(self.stopped) or (self.wanted > 0 and self.entered >= self.wanted)
 
-    async def _trade(self, symbol: str, delay: float) -> None:
-        await asyncio.sleep(delay)
-        stories = [self._take_profit, self._stop_loss, self._stop_limit, self._too_large]
-        self._random.shuffle(stories)
+    async def _trade(self, symbol: str, number: int) -> None:
+        """One story after the other, each symbol beginning with another one."""
+        await asyncio.sleep(number * self.pace / 2)
+        stories = deque([self._take_profit, self._stop_loss, self._stop_limit, self._too_large])
+        stories.rotate(-number)
         while not self._over:
             bought = await self._open(symbol)
-            if bought is None or self._over:
-                continue
-            story = stories.pop(0)
-            stories.append(story)
-            await story(symbol, bought)
+            if bought is not None and not self._over:
+                await stories[0](symbol, bought)
+                stories.rotate(-1)
             await self._close(symbol)
 
     async def _open(self, symbol: str) -> Decimal | None:
