@@ -53,9 +53,7 @@ Decoded: TypeAlias = Inbound | SessionReject
 _USUAL_START: Final = b"8=FIX.4.4\x019="
 _TRAILER: Final = 7
 _DUPLICATE = re.compile(rb"(?<=\x01)43=[^\x01]*\x01")
-_HEADER_FIELD = re.compile(
-    rb"(43|122|97|49|56|50|57|142|143|115|116|144|128|129|145|34|369|347)=([^\x01]*)\x01",
-)
+_AFTER_SENDING_TIME = re.compile(rb"(43|97|122)=([^\x01]*)\x01")
 _CHECKSUMS = [b"10=%03d\x01" % value for value in range(256)]
 
 
@@ -266,7 +264,7 @@ def restamp(raw: bytes, sending_time: bytes) -> bytes:
     sent, _, rest = rest.partition(b"\x01")
     begin = _DUPLICATE.sub(b"", begin + b"\x01")
     at = 0
-    while (field := _HEADER_FIELD.match(rest, at)) is not None:
+    while (field := _AFTER_SENDING_TIME.match(rest, at)) is not None:
         if field[1] == b"122":
             sent = field[2]
         if field[1] in {b"43", b"122"}:
@@ -287,7 +285,11 @@ def _latin(text: str) -> bytes:
 
 
 def _msg_type(message: Message | Unserved) -> str:
-    return message.msg_type if isinstance(message, Unserved) else message.msg_type.wire.decode()
+    if not isinstance(message, Unserved):
+        return message.msg_type.wire.decode()
+    if not message.msg_type or "\x01" in message.msg_type:
+        raise EncodeError(f"{message.msg_type!r} is no MsgType(35)")
+    return message.msg_type
 
 
 def _writer(cls: type[Message | Unserved]) -> Writer:

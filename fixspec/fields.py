@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from fixspec.errors import FieldError
 
-_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]{3}(?:[0-9]{3}(?:[0-9]{3}(?:[0-9]{3})?)?)?)?"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}(?:[0-9]{3}(?:[0-9]{3})?)?)?)?"
 _is_timestamp = re.compile(r"[0-9]{8}-" + _TIME).fullmatch
 _is_time = re.compile(_TIME).fullmatch
 _is_decimal = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?").fullmatch
@@ -79,13 +79,13 @@ def _significant(text: str) -> int:
 
 def parse_utc_timestamp(text: str) -> datetime:
     """UTCTimestamp: `YYYYMMDD-HH:MM:SS` with 0, 3, 6, 9 or 12 fraction digits."""
-    if _is_timestamp(text):
-        try:
-            if text[15:17] == "60":
-                return _from_iso(f"{text[:15]}59.999999Z")
+    try:
+        if _is_timestamp(text):
             return _from_iso(text + "Z")
-        except ValueError:
-            pass
+        if text[15:17] == "60" and _is_timestamp(f"{text[:15]}59{text[17:]}"):
+            return _from_iso(f"{text[:15]}59.999999Z")
+    except ValueError:
+        pass
     raise FieldError(f"{text[:40]!r} is not a UTCTimestamp")
 
 
@@ -102,7 +102,9 @@ def parse_date(text: str) -> date:
 def parse_time(text: str) -> time:
     """UTCTimeOnly: `HH:MM:SS` with the fractions of a UTCTimestamp."""
     if _is_time(text):
-        return time.fromisoformat((f"{text[:6]}59.999999" if text[6:8] == "60" else text) + "Z")
+        return time.fromisoformat(text + "Z")
+    if text[6:8] == "60" and _is_time(f"{text[:6]}59{text[8:]}"):
+        return time.fromisoformat(f"{text[:6]}59.999999Z")
     raise FieldError(f"{text[:20]!r} is not a UTCTimeOnly")
 
 

@@ -61,14 +61,21 @@ class Framer:
         """The next sound message as it came, or None when more data is needed."""
         buffer = self._buffer
         while len(buffer) > self._need:
-            if not buffer.startswith(_USUAL) and not self._aligned():
+            at = buffer.find(b"\x01", 12, 22) + 1
+            if buffer.startswith(_USUAL) and at > 13 and (digits := buffer[12 : at - 1]).isdigit():
+                length = int(digits)
+                if length > self.max_message:
+                    self._skip(f"BodyLength(9) {length} over {self.max_message}")
+                    continue
+            elif not self._aligned():
                 return None
-            body = self._body()
-            if body is None:
-                return None
-            at, length = body
-            if at < 0:
-                continue
+            else:
+                found = self._body()
+                if found is None:
+                    return None
+                at, length = found
+                if at < 0:
+                    continue
             end = at + length + _TRAILER
             if len(buffer) < end:
                 self._need = end - 1
@@ -149,13 +156,16 @@ class Framer:
 
 def _fault(frame: bytes, at: int) -> str | None:
     """What is wrong with a frame whose body starts at `at`."""
-    trailer = frame[-_TRAILER:]
-    if not (frame[-_TRAILER - 1] == trailer[-1] == 1 and trailer.startswith(b"10=")):
+    trailer = frame[-_TRAILER - 1 :]
+    body = frame[:-_TRAILER]
+    if frame.startswith(b"35=", at) and frame[at + 3] != 1 and trailer == _TRAILERS[checksum(body)]:
+        return None
+    if not (trailer[0] == trailer[-1] == 1 and trailer.startswith(b"10=", 1)):
         return "no CheckSum(10) where BodyLength(9) says"
     if not frame.startswith(b"35=", at) or frame[at + 3] == 1:
         return "MsgType(35) is not the third field"
-    digits = trailer[3:6]
-    right = checksum(frame[:-_TRAILER])
-    if not digits.isdigit() or int(digits) != right:
-        return f"CheckSum(10) {digits.decode('latin-1')!r} should be {right:03d}"
-    return None
+    return f"CheckSum(10) {trailer[4:7].decode('latin-1')!r} should be {checksum(body):03d}"
+
+
+_TRAILERS: Final = tuple(b"\x0110=%03d\x01" % value for value in range(256))
+"""The end of a message by its checksum, from the last delimiter of the body on."""
