@@ -125,6 +125,20 @@ class Reservation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     funds: Decimal | None = None
 
 
+class Markout(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the mid was some seconds after a fill, and what that says about it in basis points (RISK-TCA section 5).
+
+    `reversion_bps` only where the order ended with that fill. `dropped` says why there is no fresh mid.
+    """
+
+    seconds: int
+    mid: Decimal | None = None
+    realised_bps: Decimal | None = None
+    impact_bps: Decimal | None = None
+    reversion_bps: Decimal | None = None
+    dropped: str | None = None
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=snake_case):
     """Root of all events."""
 
@@ -354,6 +368,13 @@ class CommissionReported(OrderEvent, frozen=True, kw_only=True):
     exec_ref_id: str
     commission: Decimal
     currency: str | None = None
+
+
+class MarkoutsTaken(OrderEvent, frozen=True, kw_only=True):
+    """The mids after a fill were looked up, all horizons in one; after the order's end where `exec_id` is empty."""
+
+    exec_id: str = ""
+    markouts: tuple[Markout, ...] = ()
 
 
 class OrderReplaced(OrderEvent, frozen=True, kw_only=True):
@@ -594,6 +615,7 @@ AnyEvent = (
     | TradeCorrected
     | TradeBusted
     | CommissionReported
+    | MarkoutsTaken
     | OrderReplaced
     | OrderRestated
     | OrderCanceled

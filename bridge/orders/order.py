@@ -22,6 +22,7 @@ from bridge.orders.events import (
     Entry,
     Event,
     Initiator,
+    MarkoutsTaken,
     Mode,
     OrderAccepted,
     OrderAdopted,
@@ -415,6 +416,10 @@ def _ended(closed: Closed) -> Callable[[Order, Event], dict[str, Any]]:
     return ended
 
 
+def _unchanged(order: Order, event: Event) -> dict[str, Any]:
+    return {}
+
+
 def _done_for_day(order: Order, event: OrderDoneForDay) -> dict[str, Any]:
     return {"done_for_day": True}
 
@@ -430,6 +435,7 @@ _APPLY: dict[type[Event], Callable[[Order, Any], dict[str, Any]]] = {
     OutcomeUnknown: _unknown,
     OrderFilled: _filled,
     CommissionReported: _commission,
+    MarkoutsTaken: _unchanged,
     CancelRequested: _cancel_requested,
     ReplaceRequested: _replace_requested,
     CancelRejected: _cancel_rejected,
