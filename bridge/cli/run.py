@@ -51,6 +51,7 @@ def start(found: Settings, sources: list[Path], *, plain_asyncio: bool = False) 
     """Run until stopped; gives the exit code."""
     # Only a daemon needs all of it, and the other commands should answer at once.
     from bridge import daemon
+    from bridge.assembly import StartFailed
 
     def announce(running: "Daemon") -> None:
         banner.show(
@@ -64,5 +65,5 @@ def start(found: Settings, sources: list[Path], *, plain_asyncio: bool = False) 
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(daemon.run(found, announce))
-    except daemon.StartFailed as error:
+    except StartFailed as error:
         fail(str(error))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bridge.instruments import InstrumentFileError, Instruments
+from bridge.journal.errors import JournalLocked
+from bridge.journal.storage import LOCK, Lock
 from bridge.plugins import PluginError, find
 from bridge.settings.problems import Problem
 from bridge.settings.tree import Outputs, Settings, Tls
@@ -22,7 +24,22 @@ def obstacles(settings: Settings) -> list[Problem]:
 
     Ports may be taken by somebody else a moment later, so the daemon still says so itself when it cannot listen.
     """
+    if held := _held(settings):
+        # The ports are taken by that one then, and saying so as well would only confuse.
+        return [held]
     return [*_data_dir(settings), *_listeners(settings), *_files(settings), *_plugins(settings)]
+
+
+def _held(settings: Settings) -> Problem | None:
+    if not (settings.journal_dir / LOCK).exists():
+        return None
+    try:
+        Lock(settings.journal_dir, "start").release()
+    except JournalLocked as error:
+        return Problem("", "data_dir", f"{error}; stop it, or give this one a data directory of its own (--data-dir)")
+    except OSError as error:
+        return Problem("", "data_dir", f"{settings.journal_dir} cannot be used: {error.strerror}")
+    return None
 
 
 def _data_dir(settings: Settings) -> Iterator[Problem]:
