@@ -14,46 +14,29 @@ from typing import Any, Protocol
 import structlog
 
 from bridge.control_commands import (
-    CancelAfterAnswer,
-    Entrant,
     KillReport,
     LimitState,
     MarketState,
-    MassCancelAnswer,
-    OrderAnswer,
-    OrderChange,
     ReconcileAnswer,
     RiskState,
-    RuleVerdict,
     SessionNumbers,
     Status,
-    Verdict,
 )
-from bridge.decide.orders import same_terms
+from bridge.control_orders import ControlOrders
 from bridge.desk import utc
 from bridge.engine import Engine
 from bridge.interfaces import BrokerUnreachable, Clock
-from bridge.journal.encoding import order_state
 from bridge.marketdata.push import Pushed
 from bridge.orders.events import (
-    CancelRejected,
-    Entry,
-    Initiator,
-    MassCancelRequested,
-    OrderRejected,
     Scope,
     TradingHalted,
     TradingResumed,
     TradingState,
 )
 from bridge.orders.market import Instrument
-from bridge.orders.order import Order
-from bridge.orders.terms import SessionTerms
-from bridge.problems import ProblemError, refuse
+from bridge.problems import refuse
 from bridge.reconciler import Reconciler
 from bridge.vitals import Vitals
-from fixspec.enums import CxlRejReason, MassCancelRequestType, Side
-from fixspec.messages import Header, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest
 
 log = structlog.get_logger()
 
@@ -91,10 +74,6 @@ class Sessions(Protocol):
 class RiskDoor(Protocol):
     """What commands need of the risk layer."""
 
-    def verdicts(self, order: Order) -> tuple[RuleVerdict, ...]:
-        """What every rule says of an order."""
-        ...
-
     def limits(self) -> tuple[LimitState, ...]:
         """Every limit in force."""
         ...
@@ -126,13 +105,13 @@ class EngineCommands:
         reconciler: Reconciler,
         sessions: Sessions,
         risk: RiskDoor,
+        orders: ControlOrders,
         instruments: Iterable[Instrument],
         push: Callable[[Iterable[dict[str, Any]], Iterable[dict[str, Any]]], Pushed] | None,
         stop: Callable[[str], None],
         name: str,
         mode: str,
         version: str,
-        call_later: Callable[[float, Callable[[], None]], Any],
     ) -> None:
         self._engine = engine
         self._desk = engine.desk
@@ -148,9 +127,13 @@ class EngineCommands:
         self._mode = mode
         self._version = version
         self._since = utc(clock.utc_ns())
-        self._call_later = call_later
-        self._after: dict[str, Any] = {}
-        self._last: dict[int, OrderRejected | CancelRejected] = {}
+        self.new_order = orders.new_order
+        self.replace_order = orders.replace_order
+        self.cancel_order = orders.cancel_order
+        self.cancel_all = orders.cancel_all
+        self.cancel_after = orders.cancel_after
+        self.dry_run = orders.dry_run
+        self.explain = orders.explain
 
     # --- reads -------------------------------------------------------------------------------------------------------
 
@@ -182,26 +165,6 @@ class EngineCommands:
         """Freshest quotes and trades."""
         return tuple(MarketState(symbol, self._desk.quote(symbol), self._desk.last_trade(symbol)) for symbol in symbols)
 
-    def explain(self, order_id: int) -> Verdict:
-        """Every rule's verdict on an order as it stands."""
-        order = self._order(order_id)
-        return self._verdict(order, None)
-
-    def dry_run(self, order: NewOrderSingle, entrant: Entrant) -> Verdict:
-        """Every rule's verdict; nothing is committed."""
-        session_id = self._enrol(entrant)
-        as_order, rejection = self._engine.verdict(session_id, self._header(session_id), order)
-        if rejection is not None and rejection.rule is None:
-            return Verdict(code=rejection.code.value, passed=False, text=rejection.text)
-        return self._verdict(as_order, rejection.text if rejection is not None else None)
-
-    def _verdict(self, order: Order, text: str | None) -> Verdict:
-        rules = self._risk.verdicts(order)
-        first = next((rule for rule in rules if not rule.passed), None)
-        if first is None:
-            return Verdict(code="DRYRUN_PASS", passed=True, rules=rules)
-        return Verdict(code=first.code or first.rule, passed=False, text=text or first.text, rules=rules)
-
     def risk_limits(self) -> tuple[LimitState, ...]:
         """Every limit in force."""
         return self._risk.limits()
@@ -212,208 +175,6 @@ class EngineCommands:
         if report is None:
             raise refuse("not-found", f"no kill {kill_id}")
         return report
-
-    # --- order entry -------------------------------------------------------------------------------------------------
-
-    def _enrol(self, entrant: Entrant) -> str:
-        """Give the entrant the terms of a session of that name, as its token says now."""
-        accounts = entrant.accounts or tuple(self._desk.accounts)
-        known = self._desk.sessions.get(entrant.session_id)
-        if known is None or known.accounts != accounts:
-            self._desk.sessions[entrant.session_id] = SessionTerms(session_id=entrant.session_id, accounts=accounts)
-        return entrant.session_id
-
-    def _header(self, session_id: str) -> Header:
-        """The header of a message that did not come by FIX: MsgSeqNum(34) 0 counts for no session."""
-        return Header(
-            msg_type="",
-            msg_seq_num=0,
-            sender_comp_id=session_id,
-            target_comp_id=self._name,
-            sending_time=utc(self._clock.utc_ns()),
-        )
-
-    def new_order(self, order: NewOrderSingle, entrant: Entrant, caller: str) -> OrderAnswer:
-        """Take an order in, as from a session of that name."""
-        session_id = self._enrol(entrant)
-        known = self._desk.blotter.find(session_id, order.cl_ord_id)
-        if known is not None:
-            if same_terms(known, order):
-                return OrderAnswer(order_state(known), known.last_seq, replayed=True)
-            raise refuse(
-                "duplicate-cl-ord-id",
-                f"ClOrdID(11) {order.cl_ord_id} was used before",
-                code="DUP_CLORDID",
-                order_id=known.order_id,
-            )
-        self._engine.new_order(session_id, self._header(session_id), order)
-        taken = self._desk.blotter.find(session_id, order.cl_ord_id)
-        assert taken is not None
-        refused = self._refusal(taken)
-        if refused is not None:
-            raise refused
-        return OrderAnswer(order_state(taken), taken.last_seq)
-
-    def _refusal(self, order: Order) -> ProblemError | None:
-        """The problem of an order that was refused at once, from its own entries."""
-        event = self._last.get(order.order_id)
-        if order.closed is None or not isinstance(event, OrderRejected):
-            return None
-        return refuse(
-            "refused",
-            event.text,
-            code=event.code,
-            rule=event.rule,
-            limit=event.limit,
-            value=event.value,
-            order_id=order.order_id,
-            seq=order.last_seq,
-        )
-
-    def replace_order(
-        self, order_id: int, change: OrderChange, entrant: Entrant, caller: str, if_match: int | None = None
-    ) -> OrderAnswer:
-        """Ask for new terms; what is left out stays as it is."""
-        order = self._entitled(order_id, entrant, if_match)
-        session_id = self._enrol(entrant)
-        if self._desk.blotter.find(session_id, change.cl_ord_id) is order:
-            return OrderAnswer(order_state(order), order.last_seq, replayed=True)
-        self._engine.replace(
-            session_id,
-            self._header(session_id),
-            OrderCancelReplaceRequest(
-                cl_ord_id=change.cl_ord_id,
-                orig_cl_ord_id="NONE",
-                order_id=str(order_id),
-                account=order.account,
-                symbol=order.symbol,
-                side=change.side or order.side,
-                ord_type=change.ord_type or order.ord_type,
-                time_in_force=change.time_in_force or order.time_in_force,
-                order_qty=change.order_qty if change.order_qty is not None else order.order_qty,
-                price=change.price if change.price is not None else order.price,
-                stop_px=change.stop_px if change.stop_px is not None else order.stop_px,
-                expire_date=change.expire_date or order.expire_date,
-                expire_time=change.expire_time or order.expire_time,
-                exec_inst=order.exec_inst if change.exec_inst is None else change.exec_inst,
-                transact_time=utc(self._clock.utc_ns()),
-                text=change.text,
-            ),
-        )
-        return self._changed(order_id)
-
-    def cancel_order(
-        self, order_id: int, cl_ord_id: str, entrant: Entrant, caller: str, if_match: int | None = None
-    ) -> OrderAnswer:
-        """Ask for the remainder to be cancelled."""
-        order = self._entitled(order_id, entrant, if_match)
-        session_id = self._enrol(entrant)
-        if self._desk.blotter.find(session_id, cl_ord_id) is order:
-            return OrderAnswer(order_state(order), order.last_seq, replayed=True)
-        self._engine.cancel(
-            session_id,
-            self._header(session_id),
-            OrderCancelRequest(
-                cl_ord_id=cl_ord_id,
-                orig_cl_ord_id="NONE",
-                order_id=str(order_id),
-                symbol=order.symbol,
-                side=order.side,
-                transact_time=utc(self._clock.utc_ns()),
-            ),
-        )
-        return self._changed(order_id)
-
-    def _changed(self, order_id: int) -> OrderAnswer:
-        order = self._order(order_id)
-        event = self._last.pop(order_id, None)
-        if isinstance(event, CancelRejected) and not event.msg_seq_num:
-            slug = (
-                "already-pending" if event.cxl_rej_reason is CxlRejReason.ORDER_ALREADY_IN_PENDING_STATUS else "refused"
-            )
-            raise refuse(
-                slug,
-                event.text,
-                code=event.code,
-                rule=event.rule,
-                limit=event.limit,
-                value=event.value,
-                order_id=order_id,
-                seq=order.last_seq,
-            )
-        return OrderAnswer(order_state(order), order.last_seq)
-
-    def _order(self, order_id: int) -> Order:
-        order = self._desk.blotter.order(order_id)
-        if order is None:
-            raise refuse("not-found", f"no order {order_id}")
-        return order
-
-    def _entitled(self, order_id: int, entrant: Entrant, if_match: int | None) -> Order:
-        order = self._order(order_id)
-        if entrant.accounts and order.account not in entrant.accounts:
-            raise refuse("forbidden", f"account {order.account} is not open to {entrant.session_id}")
-        if if_match is not None and order.last_seq != if_match:
-            raise refuse("changed", f"the order is at {order.last_seq}", order_id=order_id, seq=order.last_seq)
-        return order
-
-    def cancel_all(
-        self,
-        cl_ord_id: str,
-        entrant: Entrant,
-        caller: str,
-        account: str | None = None,
-        symbol: str | None = None,
-        side: Side | None = None,
-    ) -> MassCancelAnswer:
-        """Cancel every working order of the entrant's accounts that matches, whoever entered it."""
-        session_id = self._enrol(entrant)
-        accounts = self._desk.sessions[session_id].accounts
-        if account is not None and account not in accounts:
-            raise refuse("forbidden", f"account {account} is not open to {session_id}")
-        if self._desk.knows(session_id, cl_ord_id):
-            raise refuse("duplicate-cl-ord-id", f"ClOrdID(11) {cl_ord_id} was used before", code="DUP_CLORDID")
-        chosen = [
-            order
-            for name in accounts
-            if account is None or name == account
-            for order in self._desk.open_orders(name)
-            if (symbol is None or order.symbol == symbol) and (side is None or order.side is side)
-        ]
-        mass_id = self._desk.next_seq
-        kind = MassCancelRequestType.CANCEL_ORDERS_FOR_A_SECURITY if symbol else MassCancelRequestType.CANCEL_ALL_ORDERS
-        self._engine.record(
-            MassCancelRequested(
-                mass_id=mass_id,
-                session_id=session_id,
-                cl_ord_id=cl_ord_id,
-                request_type=kind.value,
-                account=account,
-                symbol=symbol,
-                side=side,
-                order_ids=tuple(order.order_id for order in chosen),
-            )
-        )
-        self._engine.cancel_orders(chosen, Initiator.MASS, mass_id=mass_id, text=f"mass cancel {cl_ord_id}")
-        ids = tuple(order.order_id for order in chosen)
-        return MassCancelAnswer(mass_id, len(ids), ids, self._desk.blotter.seq)
-
-    def cancel_after(self, seconds: int, entrant: Entrant, caller: str) -> CancelAfterAnswer:
-        """Cancel the entrant's own orders in `seconds` unless called again before; 0 ends it."""
-        session_id = self._enrol(entrant)
-        running = self._after.pop(session_id, None)
-        if running is not None:
-            running.cancel()
-        if not seconds:
-            return CancelAfterAnswer(0)
-        self._after[session_id] = self._call_later(seconds, lambda: self._expired(session_id))
-        return CancelAfterAnswer(seconds, utc(self._clock.utc_ns() + seconds * 1_000_000_000))
-
-    def _expired(self, session_id: str) -> None:
-        self._after.pop(session_id, None)
-        orders = [order for order in self._desk.blotter.open_orders() if order.session_id == session_id]
-        log.warning("cancel-after expired", session=session_id, orders=len(orders))
-        self._engine.cancel_orders(orders, Initiator.DISCONNECT, text="cancel-after was not renewed")
 
     # --- risk --------------------------------------------------------------------------------------------------------
 
@@ -531,17 +292,3 @@ class EngineCommands:
         log.warning("drain asked for", who=caller, reason=reason)
         self._stop(f"{reason} ({caller})")
         return self.status()
-
-    # --- engine follower ---------------------------------------------------------------------------------------------
-
-    def on_entry(self, entry: Entry, before: Order | None, after: Order | None) -> None:
-        """Keep refusals of requests that came by this door until they are answered."""
-        event = entry.event
-        if after is None:
-            return
-        if isinstance(event, OrderRejected) or (isinstance(event, CancelRejected) and not event.msg_seq_num):
-            if not after.session_id.startswith("REST:"):
-                return
-            self._last[after.order_id] = event
-            if len(self._last) > 1000:
-                self._last.pop(next(iter(self._last)))

@@ -57,7 +57,7 @@ def arrival(quote: Quote | None, now_ns: int, max_age_ns: int) -> Arrival:
     age_us = max((now_ns - quote.received_ns) // 1000, 0)
     if mid is None:
         return Arrival(quote_age_us=age_us)
-    return Arrival(bid=quote.bid_px, offer=quote.ask_px, mid=mid, quote_age_us=age_us, source=quote.source.value)
+    return Arrival(bid=quote.bid_px, offer=quote.ask_px, mid=mid, quote_age_us=age_us, source=quote.source)
 
 
 def bps(ratio: Decimal | None) -> Decimal | None:
@@ -272,7 +272,7 @@ def end_cost(order: Order, quote: Quote | None, now_ns: int, max_age_ns: int) ->
     arrival_mid = met.mid if met is not None else None
     if met is None or arrival_mid is None:
         dropped = "no_quote" if met is None or met.quote_age_us is None else "stale_quote"
-    elif quote is not None and mid is not None and quote.source.value != met.source:
+    elif quote is not None and mid is not None and quote.source is not met.source:
         mid, dropped = None, "source"
     whole = shortfall_of(
         order.side, order.order_qty, order.cum_qty, order.gross,

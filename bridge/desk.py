@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -25,6 +26,14 @@ ONE = Decimal(1)
 def utc(ns: int) -> datetime:
     """UTC ns since 1970 as an aware datetime, to the microsecond."""
     return EPOCH + timedelta(microseconds=ns // 1000)
+
+
+class SymbolMaster(Protocol):
+    """Instruments by symbol (bridge.instruments)."""
+
+    def get(self, symbol: str, /) -> Instrument | None:
+        """The symbol master's row, None for an unknown symbol."""
+        ...
 
 
 OpeningHours = Callable[[Instrument, int], bool | None]
@@ -63,7 +72,7 @@ class Desk:
         *,
         blotter: Blotter,
         quotes: Quotes,
-        instruments: Mapping[str, Instrument],
+        instruments: SymbolMaster,
         adapters: Mapping[str, BrokerAdapter],
         accounts: Iterable[AccountTerms],
         sessions: Iterable[SessionTerms],

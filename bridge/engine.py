@@ -12,13 +12,14 @@ from typing import Protocol
 from bridge import decide
 from bridge.costs import arrival
 from bridge.desk import Desk, utc
-from bridge.gate import Gate
+from bridge.gate import Gate, Shown
 from bridge.interfaces import Clock, EventSink, Journal, JournalError, RiskLayer
 from bridge.orders.blotter import Blotter
 from bridge.orders.events import Entry, Event, Initiator, OrderEvent, SessionReset, event_account
 from bridge.orders.order import Order
 from bridge.orders.reasons import Rejection
 from bridge.orders.reports import Report
+from bridge.stages import Stages
 from fixspec.messages import Header, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest
 
 
@@ -57,6 +58,7 @@ class Engine:
         sink_failed: Callable[[EventSink, Entry, Exception], None],
         journal_failed: Callable[[str], None],
         followers: Sequence[Follower] = (),
+        stages: Stages | None = None,
     ) -> None:
         self.desk = desk
         self._blotter: Blotter = desk.blotter
@@ -64,7 +66,8 @@ class Engine:
         self._risk = risk
         self._clock = clock
         self._router = router
-        self._followers = tuple(followers)
+        self._stages = stages
+        self._followers = (*followers, stages) if stages is not None else tuple(followers)
         self._journal_failed = journal_failed
         self.gate = Gate(journal, sinks, sink_failed)
         self._queue: deque[Callable[[], None]] = deque()
@@ -90,6 +93,11 @@ class Engine:
         finally:
             self._busy = False
 
+    def refresh(self) -> None:
+        """Bring the view's time up to now, for who looks at it between pieces of work."""
+        if not self._busy:
+            self._begin()
+
     def _begin(self) -> None:
         desk = self.desk
         desk.now_ns = self._clock.utc_ns()
@@ -101,11 +109,15 @@ class Engine:
         """NewOrderSingle(D)."""
 
         def work() -> None:
-            desk = self.desk
+            desk, stages = self.desk, self._stages
+            began = stages.perf_ns() if stages is not None else 0
             desk.count_message(session_id)
             met = arrival(desk.quote(message.symbol), desk.now_ns, desk.quote_max_age_ns)
             terms = desk.sessions[session_id]
+            order_id = desk.next_seq
             self.commit(decide.new_order(desk, terms, header, message, self._risk, met))
+            if stages is not None:
+                stages.handed_over(began, self._blotter.order(order_id), self._blotter.seq)
 
         self.turn(work)
 
@@ -176,13 +188,27 @@ class Engine:
 
     def on_report(self, report: Report) -> None:
         """A broker's word. May be called from inside an adapter's `submit`: it waits its turn."""
-        self.turn(lambda: self.commit(decide.report(self.desk, report)))
+
+        def work() -> None:
+            stages = self._stages
+            if stages is None:
+                self.commit(decide.report(self.desk, report))
+                return
+            began = stages.perf_ns()
+            for entry, order in self.commit(decide.report(self.desk, report)):
+                stages.reported(began, order, entry)
+
+        self.turn(work)
 
     # --- operators and sessions --------------------------------------------------------------------------------------
 
     def record(self, *events: Event) -> None:
         """Commit events that need no decision: halts, days, limit changes, reconciliation results."""
-        self.turn(lambda: self.commit(events))
+
+        def work() -> None:
+            self.commit(events)
+
+        self.turn(work)
 
     def session_reset(self, session_id: str, reason: str) -> None:
         """Both numbers of the session are 1 again."""
@@ -198,13 +224,16 @@ class Engine:
 
     # --- the writer --------------------------------------------------------------------------------------------------
 
-    def commit(self, events: Sequence[Event]) -> None:
-        """Journal one batch, fold it, show it. Raises JournalError when it cannot be written: nothing of it
-        happened.
+    def commit(self, events: Sequence[Event]) -> Sequence[Shown]:
+        """Journal one batch, fold it, show it; the entries with the order after each.
+
+        Raises JournalError when it cannot be written: then nothing of it happened.
         """
         if not events:
-            return
+            return ()
         entries = self._entries(events)
+        stages = self._stages
+        began = stages.perf_ns() if stages is not None else 0
         try:
             self._journal.append(entries)
         except JournalError as error:
@@ -212,8 +241,10 @@ class Engine:
                 self.desk.unavailable = f"the journal has failed: {error}"
                 self._journal_failed(str(error))
             raise
+        if stages is not None:
+            stages.journalled(began, entries[-1].seq)
         blotter = self._blotter
-        shown: list[tuple[Entry, Order | None]] = []
+        shown: list[Shown] = []
         for entry in entries:
             event = entry.event
             before = blotter.order(event.order_id) if isinstance(event, OrderEvent) else None
@@ -222,6 +253,7 @@ class Engine:
                 follower.on_entry(entry, before, after)
             shown.append((entry, after))
         self.gate.show(shown)
+        return shown
 
     def _entries(self, events: Sequence[Event]) -> list[Entry]:
         """Number the events and tell each the entry of its account before it."""

@@ -25,6 +25,7 @@ from fixspec.messages import (
     OrderMassStatusRequest,
     OrderStatusRequest,
     Reject,
+    Unserved,
 )
 
 
@@ -70,7 +71,7 @@ class Gateway:
 
     # --- sessions.Application ----------------------------------------------------------------------------------------
 
-    def on_message(self, session_id: str, header: Header, message: Message) -> None:
+    def on_message(self, session_id: str, header: Header, message: Message | Unserved) -> None:
         """One application message in sequence."""
         terms = self._desk.sessions[session_id]
         route = self._routes.get(type(message))
@@ -161,6 +162,6 @@ def protects(terms: SessionTerms, order: Order) -> bool:
     return mine and not (lasting and terms.cancel_excludes_gt)
 
 
-def _ref_id(message: Message) -> str | None:
+def _ref_id(message: Message | Unserved) -> str | None:
     """BusinessRejectRefID(379): the request's own id."""
     return getattr(message, "cl_ord_id", None)

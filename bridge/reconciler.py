@@ -25,6 +25,12 @@ log = structlog.get_logger()
 LOOK_BACK = timedelta(hours=36)
 """Executions are asked for this far back: over a day's end, a night and a late restart."""
 
+AFTER_LOGIN = frozenset({"start", "reconnect"})
+"""Runs that follow a fresh login, so that nothing of an older connection is under way any more."""
+
+IN_FLIGHT = 5.0
+"""Seconds during which an unanswered submit is under way rather than missing, except after a login."""
+
 
 class Reconciler:
     """One per engine. `run` is serialised per broker; `breaks` is the newest comparison's result per broker."""
@@ -68,12 +74,17 @@ class Reconciler:
             for execution in executions:
                 engine.on_report(execution)
         looked_up: list[BrokerOrder] = []
+        now = utc(self._clock.utc_ns())
         for order in compared.missing:
+            if trigger not in AFTER_LOGIN and (now - order.received).total_seconds() < IN_FLIGHT:
+                continue
             theirs_now = await adapter.find(order)
             if theirs_now is not None:
                 looked_up.append(theirs_now)
             self._conclude(adapter, order, theirs_now, began)
-        self._resolve_changes(adapter, listed)
+        self._repeat_cancels(adapter)
+        if trigger in AFTER_LOGIN:
+            self._settle_replaces(adapter, listed)
         for statement in statements:
             desk.state_account(statement)
         breaks: list[Event] = [
@@ -130,7 +141,7 @@ class Reconciler:
         seen = self._absent.setdefault(order.order_id, [])
         if not seen or began - seen[-1] >= adapter.settle:
             seen.append(began)
-        age = (engine.desk.now - order.received).total_seconds()
+        age = (utc(self._clock.utc_ns()) - order.received).total_seconds()
         if adapter.fence is Fence.IDEMPOTENT_ID and not order.accepted and age < self._max_order_age and len(seen) == 1:
             # the broker refuses an id that it has ever known: sending again cannot double (DURABILITY section 7)
             log.info("submitting again", broker=adapter.name, order_id=order.order_id)
@@ -140,20 +151,21 @@ class Reconciler:
         for report in reconcile.not_found(adapter.name, order, adapter.fence, len(seen), old):
             engine.on_report(report)
 
-    def _resolve_changes(self, adapter: BrokerAdapter, listed: Sequence[BrokerOrder]) -> None:
-        """Cancels and replaces under way when the connection was lost: cancels are repeated, replaces settled."""
-        engine = self._engine
+    def _repeat_cancels(self, adapter: BrokerAdapter) -> None:
+        """A cancel under way may have been lost: repeating it harms nothing."""
+        for order in list(self._engine.desk.blotter.at_broker(adapter.name)):
+            if order.pending_cancel is not None and order.accepted and order.pending_replace is None:
+                adapter.cancel(order)
+
+    def _settle_replaces(self, adapter: BrokerAdapter, listed: Sequence[BrokerOrder]) -> None:
+        """With a fence, what the broker has not executed of our old connection by now it never will: a replace still
+        pending on an order that works its old terms is over.
+        """
         working = {each.broker_client_id for each in listed}
-        for order in list(engine.desk.blotter.at_broker(adapter.name)):
-            if (
-                order.pending_replace is not None
-                and adapter.fence is not Fence.NONE
-                and order.broker_client_id in working
-            ):
-                engine.on_report(reconcile.replace_lost(adapter.name, order))
-            now = engine.desk.blotter.order(order.order_id)
-            if now is not None and now.pending_cancel is not None and now.open and now.accepted:
-                adapter.cancel(now)
+        for order in list(self._engine.desk.blotter.at_broker(adapter.name)):
+            pending = order.pending_replace is not None and order.broker_client_id in working
+            if pending and adapter.fence is not Fence.NONE:
+                self._engine.on_report(reconcile.replace_lost(adapter.name, order))
 
     async def settle_unknown(self) -> None:
         """Ask again about orders of unknown outcome, until the broker has answered. Called by a timer."""

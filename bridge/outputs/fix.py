@@ -22,17 +22,22 @@ Send = Callable[[str, Message, int, bool], None]
 class FixReports:
     """ExecutionReport(8) and OrderCancelReject(9) for order entry sessions and drop copies.
 
-    `cursors` is the journal `seq` of the newest report each session's store holds.
+    A session's cursor is the journal `seq` of the newest report its store holds.
     """
 
     name = "fix"
 
-    def __init__(self, terms: Iterable[SessionTerms], send: Send, cursors: Mapping[str, int]) -> None:
+    def __init__(self, terms: Iterable[SessionTerms], send: Send) -> None:
         self._terms = {each.session_id: each for each in terms}
         self._copies = [each for each in self._terms.values() if each.kind is not SessionKind.ORDER_ENTRY]
         self._send = send
-        self._cursors = dict(cursors)
+        self._cursors: dict[str, int] = {}
         self.replaying = False
+
+    def resume(self, cursors: Mapping[str, int]) -> None:
+        """From now on entries are shown again; each session is told only those above its own cursor."""
+        self._cursors = dict(cursors)
+        self.replaying = True
 
     @property
     def cursor(self) -> int:

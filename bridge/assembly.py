@@ -1,0 +1,246 @@
+"""Settings → parts: everything the daemon is put together from, each with one clear sentence when it cannot be had."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from ssl import SSLContext, SSLError
+from typing import TYPE_CHECKING, Any
+
+from bridge.brokers.paper.broker import PaperBroker
+from bridge.brokers.paper.model import AccountTerms as PaperAccount
+from bridge.desk import AccountTerms, OpeningHours
+from bridge.instruments import InstrumentFileError, Instruments
+from bridge.interfaces import BrokerAdapter, Clock, JournalError, MarketData
+from bridge.journal.file import FileJournal
+from bridge.marketdata.push import PushSource
+from bridge.marketdata.quotes import QuoteBook
+from bridge.marketdata.replay import ReplaySource
+from bridge.marketdata.synthetic import SyntheticSource
+from bridge.orders.market import Instrument
+from bridge.orders.terms import SessionKind, SessionTerms, UnknownTags
+from bridge.plugins import PluginError, create
+from bridge.risk.chain import RiskChain
+from bridge.risk.limits import LimitError, Limits, Row, broker_rows, row
+from bridge.risk.portfolio import Portfolio
+from bridge.risk.standard import standard_checks
+from bridge.settings import BrokerSpec, Settings
+from bridge.settings.preflight import listen_failure
+from bridge.settings.tree import Durability, Tls
+from bridge.vitals import Vitals
+from sessions.config import CancelScope
+from sessions.tls import server_context
+
+if TYPE_CHECKING:
+    from bridge.daemon import Daemon
+
+
+class StartFailed(Exception):
+    """The daemon cannot start; the text is one clear line for the operator."""
+
+
+def journal(settings: Settings, clock: Clock) -> FileJournal:
+    """The book of record, locked and recovered."""
+    import asyncio
+
+    wanted = settings.journal
+    durability = wanted.durability or (Durability.SYNC if settings.live else Durability.WRITE)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return FileJournal(
+            settings.journal_dir,
+            mode=durability.value,
+            clock=clock,
+            loop=asyncio.get_running_loop(),
+            segment_bytes=wanted.segment_mb << 20,
+            flush_interval=wanted.flush_interval_ms / 1000,
+            any_file_system=wanted.allow_volatile,
+        )
+    except OSError as error:
+        raise StartFailed(f"data directory {settings.data_dir}: {error.strerror or error}") from error
+    except JournalError as error:
+        raise StartFailed(str(error)) from error
+
+
+def instruments(settings: Settings) -> Instruments:
+    """The symbol master."""
+    wanted = settings.instruments
+    try:
+        return Instruments.load(wanted.files, today=datetime.now(UTC).date(), starter=wanted.starter)
+    except (InstrumentFileError, OSError) as error:
+        raise StartFailed(f"instruments: {error}") from error
+
+
+def market_data(settings: Settings, clock: Clock, known: Instruments) -> tuple[MarketData, PushSource | None]:
+    """The source of prices; the second is the same one where quotes are pushed."""
+    wanted = settings.marketdata
+    if wanted.source == "synthetic":
+        options = wanted.synthetic
+        return SyntheticSource(
+            known,
+            clock=clock,
+            seed=options.seed,
+            interval=options.interval_seconds,
+            share=options.share,
+            symbols=options.symbols or None,
+        ), None
+    if wanted.source == "replay":
+        replay = wanted.replay
+        if not replay.files:
+            raise StartFailed("marketdata.replay.files: name at least one CSV file of quotes or trades")
+        return ReplaySource(replay.files, clock=clock, speed=replay.factor, loop=replay.loop), None
+    if wanted.source == "push":
+        push = PushSource(clock=clock, instruments=known)
+        return push, push
+    try:
+        return create(wanted.source, wanted.options, {"clock": clock, "instruments": known}), None
+    except PluginError as error:
+        raise StartFailed(str(error)) from error
+
+
+def brokers(settings: Settings, clock: Clock, known: Instruments, quotes: QuoteBook) -> dict[str, BrokerAdapter]:
+    """One adapter per BrokerSpec."""
+    return {spec.name: broker(spec, settings, clock, known, quotes) for spec in settings.brokers}
+
+
+def broker(spec: BrokerSpec, settings: Settings, clock: Clock, known: Instruments, quotes: QuoteBook) -> BrokerAdapter:
+    """The adapter a BrokerSpec asks for."""
+    names = [each.name for each in settings.accounts if each.broker == spec.name]
+    kind = spec.broker.type
+    if kind == "paper":
+        directory = settings.data_dir / "brokers"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return PaperBroker(
+            quotes=quotes,
+            clock=clock,
+            instrument=known.get,
+            directory=directory,
+            name=spec.name,
+            accounts=[PaperAccount(name=name, currency=spec.paper.currency, cash=spec.paper.cash) for name in names],
+        )
+    if ":" in kind:
+        provided = {"spec": spec, "name": spec.name, "clock": clock, "quotes": quotes, "instruments": known}
+        try:
+            return create(kind, spec.broker.options, provided)  # type: ignore[no-any-return]
+        except PluginError as error:
+            raise StartFailed(str(error)) from error
+    raise StartFailed(f"broker {spec.name}: type {kind} is not available in this version")
+
+
+def accounts(settings: Settings, adapters: Mapping[str, BrokerAdapter]) -> list[AccountTerms]:
+    """Every account that can be traded."""
+    return [
+        AccountTerms(
+            account=each.name,
+            broker=each.broker,
+            currency=settings.broker(each.broker).paper.currency,
+            mode=adapters[each.broker].mode,
+        )
+        for each in settings.accounts
+    ]
+
+
+def session_terms(settings: Settings) -> list[SessionTerms]:
+    """The application's side of every configured session."""
+    everything = tuple(each.name for each in settings.accounts)
+    terms = []
+    for each in settings.sessions:
+        cod = each.cancel_on_disconnect
+        terms.append(
+            SessionTerms(
+                session_id=each.session_id,
+                kind=SessionKind(each.kind.value),
+                accounts=each.accounts or (everything if len(everything) == 1 else ()),
+                strategies=each.strategies,
+                ack_pending_new=each.ack_pending_new,
+                custom_tags=not settings.live if each.custom_tags is None else each.custom_tags,
+                lenient_cancel=each.lenient_cancel,
+                replace_inherits_tif=each.replace_inherits_tif,
+                unknown_tags=UnknownTags(each.unknown_tags.value),
+                extended_enums=each.extended_enums,
+                timestamp_digits=each.timestamp_digits,
+                drop_accounts=each.drop_copy.accounts,
+                drop_sessions=each.drop_copy.sessions,
+                cancel_account_orders=cod.scope is CancelScope.ACCOUNT_ORDERS,
+                cancel_excludes_gt=cod.exclude_gt,
+            )
+        )
+    return terms
+
+
+def opening_hours(settings: Settings) -> OpeningHours:
+    """When markets are open: a simulated market never closes; of real ones only what the calendar says is known."""
+    if all(spec.broker.type == "paper" for spec in settings.brokers):
+        return lambda instrument, now_ns: True
+    return around_the_clock_only
+
+
+def around_the_clock_only(instrument: Instrument, now_ns: int) -> bool | None:
+    """Open for what never closes, unknown for the rest."""
+    return True if instrument.calendar == "24/7" else None
+
+
+def risk(settings: Settings) -> RiskChain:
+    """The chain with the configured limits."""
+    try:
+        rows: list[Row] = [row(each.rule, each.limit, each.scope, each.name) for each in settings.risk.limits]
+        for spec in settings.brokers:
+            rows += broker_rows(spec.name, spec.risk.block())
+        limits = Limits(settings.risk.profile.value, rows)
+        own = [create(each.use, each.options) for each in settings.risk.checks]
+    except (LimitError, PluginError) as error:
+        raise StartFailed(f"risk: {error}") from error
+    return RiskChain([*standard_checks(), *own], Portfolio(limits))
+
+
+def loosen_delay(settings: Settings) -> timedelta:
+    """How long a loosened limit waits."""
+    return timedelta(seconds=settings.risk.loosen_delay_seconds)
+
+
+def server_tls(tls: Tls) -> SSLContext:
+    """The listener's TLS."""
+    try:
+        return server_context(tls.certificate, tls.key, tls.client_ca)
+    except (OSError, SSLError) as error:
+        raise StartFailed(f"TLS certificate {tls.certificate} or key {tls.key}: {error}") from error
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> str:
+    """Why a port cannot be had, in one sentence."""
+    return listen_failure(host, port, error)
+
+
+async def outputs(daemon: "Daemon") -> Any:
+    """MQTT, metrics and HTTP: a process of their own, in this loop, or not at all."""
+    return None
+
+
+def gauges(daemon: "Daemon", vitals: Vitals) -> None:
+    """Bring the gauges up to date, once a second before a snapshot."""
+    vitals.journal_seq = daemon.journal.next_seq - 1
+    vitals.journal_durable = daemon.journal.durable
+    for status in daemon.acceptor.status():
+        session = vitals.session(status.session_id)
+        session.up = status.state == "logged_on"
+        session.in_hours = status.in_hours
+        session.next_in, session.next_out = status.next_target, status.next_sender
+        session.queue = status.unsent
+        session.peer = status.peer
+        session.logon_ns = status.logged_on_since_ns
+        session.last_received_ns = status.last_received_ns
+    now = daemon.clock.monotonic()
+    for name, adapter in daemon.adapters.items():
+        broker_vitals = vitals.broker(name)
+        broker_vitals.mode = adapter.mode.value
+        broker_vitals.unready = adapter.unready or ""
+        finished = daemon.reconciler.finished.get(name)
+        ages: Sequence[str] = [each.account for each in daemon.desk.accounts.values() if each.broker == name]
+        broker_vitals.snapshot_age = dict.fromkeys(ages, now - finished) if finished is not None else {}
+        kinds: dict[str, int] = {}
+        for each in daemon.reconciler.breaks.get(name, ()):
+            kinds[each.kind] = kinds.get(each.kind, 0) + 1
+        broker_vitals.breaks = kinds
+    for account, terms in daemon.desk.accounts.items():
+        statement = daemon.desk.account(account)
+        gauge = vitals.account(account, terms.currency)
+        if statement is not None:
+            gauge.equity, gauge.cash, gauge.buying_power = statement.equity, statement.cash, statement.buying_power

@@ -1,0 +1,404 @@
+"""The composition root: start, run, drain, stop. With `bridge.assembly` the only code that names concrete classes.
+
+Order of a start: lock and recover the journal, fold it, bring the FIX sink up to the journal, connect the brokers,
+compare with them, and only then open ports. Order of a stop: no new orders, sessions logged out with a reason,
+outputs flushed, brokers disconnected, journal closed.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+
+from bridge import assembly
+from bridge.assembly import StartFailed
+from bridge.brokers.router import Router
+from bridge.commands import EngineCommands
+from bridge.control import ControlServer
+from bridge.control_commands import offer
+from bridge.control_orders import ControlOrders
+from bridge.desk import Desk
+from bridge.engine import Engine
+from bridge.gateway import Gateway
+from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
+from bridge.marketdata.quotes import QuoteBook
+from bridge.orders.blotter import Blotter
+from bridge.orders.events import Entry
+from bridge.outputs.fix import FixReports
+from bridge.pulse import Pulse
+from bridge.reconciler import Reconciler
+from bridge.risk.chain import RiskChain
+from bridge.risk_door import RiskDesk
+from bridge.settings import Settings
+from bridge.stages import Stages
+from bridge.vitals import Vitals
+from fixspec.messages import Message
+from sessions.acceptor import Acceptor
+from sessions.clock import SystemClock
+from sessions.config import SessionConfig
+from sessions.interfaces import StoreFailed
+from sessions.store import FileStore
+from sessions.wirelog import FileWireLog
+
+log = structlog.get_logger()
+
+RECONCILE_EVERY = 60.0
+SETTLE_EVERY = 2.0
+STATEMENT_EVERY = 5.0
+VITALS_EVERY = 1.0
+
+
+class Daemon:
+    """One running bridge. `start` raises StartFailed; `run` returns the exit code when it has drained."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.vitals = Vitals()
+        self.notes: list[str] = []
+        self._stopping = asyncio.Event()
+        self._stop_reason = "stopped"
+        self._exit_code = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closers: list[tuple[str, Callable[[], Any]]] = []
+
+    # --- start -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Everything up to open ports, in the order the module tells. On failure what was started is stopped again."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _start(self) -> None:
+        settings = self.settings
+        self.journal = assembly.journal(settings, self.clock)
+        self._closers.append(("journal", self.journal.close))
+        self.journal.on_flush = self._flushed
+        self.instruments = assembly.instruments(settings)
+        self.quotes = QuoteBook()
+        self.market, self.push = assembly.market_data(settings, self.clock, self.instruments)
+        self.adapters = assembly.brokers(settings, self.clock, self.instruments, self.quotes)
+        self._build_engine()
+        self._open_sessions()
+        self._recover()
+        await self._connect()
+        await self._open_ports()
+        self._watch()
+        log.info("started", fix_port=self.acceptor.port, seq=self.journal.durable, epoch=self.journal.epoch)
+
+    def _build_engine(self) -> None:
+        settings = self.settings
+        terms = assembly.session_terms(settings)
+        self.desk = Desk(
+            blotter=Blotter(),
+            quotes=self.quotes,
+            instruments=self.instruments,
+            adapters=self.adapters,
+            accounts=assembly.accounts(settings, self.adapters),
+            sessions=terms,
+            opening_hours=assembly.opening_hours(settings),
+        )
+        self.chain: RiskChain = assembly.risk(settings)
+        stages = Stages(self.vitals, time.perf_counter_ns)
+        self.fix = FixReports(terms, self._tell)
+        self.router = Router(self.adapters, lambda said: self.engine.on_report(said), self.clock.utc_ns)
+        self.orders = ControlOrders(self.clock, self.chain)
+        self.engine = Engine(
+            desk=self.desk,
+            journal=self.journal,
+            risk=stages.timed(self.chain),
+            clock=self.clock,
+            sinks=(self.router, self.fix, self.orders),
+            router=self.router,
+            sink_failed=self._sink_failed,
+            journal_failed=self._journal_failed,
+            followers=(self.chain.portfolio,),
+            stages=stages,
+        )
+        self.orders.attach(self.engine)
+        self.reconciler = Reconciler(self.engine, self.adapters, self.clock)
+
+    def _open_sessions(self) -> None:
+        settings, fix = self.settings, self.settings.listeners.fix
+        self.wire = FileWireLog(settings.log_dir / "fix.log") if settings.log.fix_messages else None
+        if self.wire is not None:
+            self._closers.append(("FIX log", self.wire.close))
+
+        def store(config: SessionConfig) -> FileStore:
+            return FileStore(settings.store_dir / config.name, self.clock.utc_ns())
+
+        self.acceptor = Acceptor(
+            [each.config(fix.comp_id) for each in settings.sessions],
+            store,
+            Gateway(self.engine, self._answer, self),
+            self.clock,
+            host=fix.host,
+            port=fix.port,
+            ssl=assembly.server_tls(fix.tls) if fix.tls is not None else None,
+            log=log,
+            wire=self.wire,
+            next_target=self.desk.blotter.next_inbound,
+        )
+
+    def _recover(self) -> None:
+        """Fold the journal; what a session's store does not hold yet is numbered and stored for its next Logon."""
+        began = time.monotonic()
+        count = 0
+        blotter, portfolio = self.desk.blotter, self.chain.portfolio
+        for entry in self.journal.read():
+            event = entry.event
+            before = blotter.order(event.order_id) if hasattr(event, "order_id") else None
+            after = blotter.apply(entry)
+            portfolio.on_entry(entry, before, after)
+            count += 1
+        try:
+            # after the fold, because the next inbound numbers are part of it
+            self.acceptor.open()
+        except StoreFailed as error:
+            raise StartFailed(str(error)) from error
+        self.fix.resume({name: self.acceptor.last_origin(name) for name in self.acceptor.endpoints})
+        missing = self.fix.cursor
+        if missing < self.journal.durable:
+            refold = Blotter()
+            for entry in self.journal.read():
+                order = refold.apply(entry)
+                if entry.seq > missing:
+                    self.fix.on_entry(entry, order)
+        self.fix.replaying = False
+        self.router.cursor = self.journal.durable
+        if count > 2:
+            log.info("recovered", entries=count, seconds=round(time.monotonic() - began, 3))
+
+    async def _connect(self) -> None:
+        """Start prices and brokers, and compare with each broker before anybody may trade."""
+        await self.market.start(self.quotes.publish)
+        self._closers.append(("market data", self.market.stop))
+        for name, adapter in self.adapters.items():
+            try:
+                await adapter.start(self.engine.on_report)
+            except BrokerUnreachable as error:
+                log.error("broker not reached", broker=name, error=str(error))
+            except Exception as error:
+                raise StartFailed(f"broker {name}: {error}") from error
+            self._closers.append((f"broker {name}", adapter.stop))
+            try:
+                await self.reconciler.run(name, "start")
+            except BrokerUnreachable as error:
+                log.error("broker not compared", broker=name, error=str(error))
+
+    async def _open_ports(self) -> None:
+        settings = self.settings
+        self.control = ControlServer(settings.control_socket)
+        commands = EngineCommands(
+            engine=self.engine,
+            clock=self.clock,
+            vitals=self.vitals,
+            reconciler=self.reconciler,
+            sessions=self,
+            risk=RiskDesk(self.engine, self.chain, assembly.loosen_delay(settings)),
+            orders=self.orders,
+            instruments=self.instruments,
+            push=self.push.push if self.push is not None else None,
+            stop=self.stop,
+            name=settings.name,
+            mode="live" if settings.live else "paper",
+            version=version("fixbridge"),
+        )
+        offer(self.control, commands)
+        try:
+            await self.control.serve()
+        except OSError as error:
+            raise StartFailed(f"control socket {settings.control_socket}: {error.strerror or error}") from error
+        self._closers.append(("control socket", self.control.close))
+        fix = settings.listeners.fix
+        try:
+            await self.acceptor.start()
+        except OSError as error:
+            raise StartFailed(assembly.cannot_listen(fix.host, fix.port, error)) from error
+        self._closers.append(("FIX sessions", self._log_out))
+        self.outputs = await assembly.outputs(self)
+        if self.outputs is not None:
+            self._closers.append(("outputs", self.outputs.stop))
+
+    async def _log_out(self) -> None:
+        await self.acceptor.stop(self._stop_reason, self.settings.drain_seconds)
+
+    def _watch(self) -> None:
+        self.pulse = Pulse(self.vitals.loop_lag, self.vitals.gc_pause)
+        self.pulse.start()
+        self._closers.append(("pulse", self.pulse.stop))
+        self.vitals.gauges = self._gauges
+        self._every(VITALS_EVERY, self._tell_vitals)
+        self._every(STATEMENT_EVERY, self._statements, at_once=True)
+        self._every(RECONCILE_EVERY, self._reconcile)
+        self._every(SETTLE_EVERY, self.reconciler.settle_unknown)
+
+    def _every(self, seconds: float, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
+        async def repeat() -> None:
+            if not at_once:
+                await asyncio.sleep(seconds)
+            while True:
+                try:
+                    await work()
+                except asyncio.CancelledError:
+                    raise
+                except JournalError:
+                    return
+                except Exception:
+                    log.exception("timer failed", timer=getattr(work, "__name__", str(work)))
+                await asyncio.sleep(seconds)
+
+        self._tasks.append(asyncio.create_task(repeat()))
+
+    # --- while it runs -----------------------------------------------------------------------------------------------
+
+    def _tell(self, session_id: str, message: Message, origin: int, poss_resend: bool) -> None:
+        self.acceptor.send(session_id, message, origin=origin, poss_resend=poss_resend)
+
+    def _answer(self, session_id: str, message: Message) -> None:
+        self.acceptor.send(session_id, message)
+
+    def logged_on(self, session_id: str) -> None:
+        """gateway.Watcher."""
+        log.info("logged on", session=session_id)
+
+    def logged_out(self, session_id: str, reason: str, clean: bool) -> None:
+        """gateway.Watcher."""
+        log.info("logged out", session=session_id, reason=reason, clean=clean)
+
+    def refused(self, session_id: str, reason: str, text: str) -> None:
+        """gateway.Watcher."""
+        self.vitals.session(session_id).rejected(reason, text)
+        log.warning("message refused", session=session_id, reason=reason, text=text)
+
+    def disconnect(self, session_id: str, reason: str) -> None:
+        """commands.Sessions."""
+        self.acceptor.disconnect(session_id, reason)
+
+    def reset(self, session_id: str) -> None:
+        """commands.Sessions."""
+        self.acceptor.reset(session_id)
+
+    def set_next(self, session_id: str, sender: int | None = None, target: int | None = None) -> None:
+        """commands.Sessions."""
+        self.acceptor.set_next(session_id, sender, target)
+
+    def enable(self, session_id: str) -> None:
+        """commands.Sessions."""
+        self.acceptor.enable(session_id)
+
+    def disable(self, session_id: str, reason: str = "") -> None:
+        """commands.Sessions."""
+        self.acceptor.disable(session_id, reason)
+
+    def numbers(self, session_id: str) -> tuple[int, int]:
+        """commands.Sessions."""
+        status = self.acceptor.endpoints[session_id].status()
+        return status.next_sender, status.next_target
+
+    def _flushed(self, seconds: float, entries: int) -> None:
+        self.vitals.journal_flush.observe(int(seconds * 1e9))
+        self.vitals.journal_batch.observe(entries)
+
+    def _sink_failed(self, sink: EventSink, entry: Entry, error: Exception) -> None:
+        log.error("sink failed", sink=sink.name, seq=entry.seq, exc_info=error)
+
+    def _journal_failed(self, reason: str) -> None:
+        """Rule 7: a failed flush is final. Cancels have gone out where they could; the process ends non-zero."""
+        log.critical("journal failed, stopping", reason=reason)
+        self._exit_code = 1
+        self.stop("the journal has failed")
+
+    async def _tell_vitals(self) -> None:
+        if self.control.subscribers("vitals"):
+            self.control.publish("vitals", self.vitals.snapshot(self.clock.utc_ns()))
+
+    def _gauges(self, vitals: Vitals) -> None:
+        assembly.gauges(self, vitals)
+
+    async def _statements(self) -> None:
+        for name, adapter in self.adapters.items():
+            if adapter.unready is not None:
+                continue
+            try:
+                accounts, positions = await adapter.accounts(), await adapter.positions()
+            except BrokerUnreachable as error:
+                log.warning("no account statement", broker=name, error=str(error))
+                continue
+            self.engine.refresh()
+            for statement in accounts:
+                self.desk.state_account(statement)
+            self.desk.state_positions(positions)
+
+    async def _reconcile(self) -> None:
+        for name in self.adapters:
+            try:
+                await self.reconciler.run(name, "timer")
+            except BrokerUnreachable as error:
+                log.warning("broker does not answer", broker=name, error=str(error))
+        usage = shutil.disk_usage(self.settings.journal_dir)
+        self.vitals.journal_free_bytes = usage.free
+
+    # --- stop --------------------------------------------------------------------------------------------------------
+
+    def stop(self, reason: str) -> None:
+        """Begin to drain: no new orders from now on."""
+        if not self._stopping.is_set():
+            self._stop_reason = reason
+            self.vitals.draining = True
+            if self.desk.unavailable is None:
+                self.desk.unavailable = f"draining: {reason}"
+            self._stopping.set()
+
+    async def run(self) -> int:
+        """Wait for `stop`, drain, and return the exit code."""
+        await self._stopping.wait()
+        log.info("draining", reason=self._stop_reason)
+        await self._close()
+        log.info("stopped", exit_code=self._exit_code)
+        return self._exit_code
+
+    async def _close(self) -> None:
+        """Close what was opened, newest first; one that fails does not keep the others open."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        while self._closers:
+            what, close = self._closers.pop()
+            try:
+                result = close()
+                if asyncio.iscoroutine(result):
+                    await result
+            except Exception as error:  # noqa: BLE001 - it is told, and the rest must be closed
+                self._exit_code = self._exit_code or 1
+                log.error("not closed cleanly", what=what, error=str(error))
+
+
+async def run(settings: Settings, announce: Callable[[Daemon], None]) -> int:
+    """Start, announce, and run until SIGTERM or Ctrl-C; the exit code. A second Ctrl-C ends at once.
+
+    Raises StartFailed with one clear sentence when it cannot start.
+    """
+    daemon = Daemon(settings)
+    loop = asyncio.get_running_loop()
+
+    def stop(name: str) -> None:
+        if daemon.vitals.draining:
+            os._exit(130)
+        daemon.stop(f"{name} received")
+
+    await daemon.start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number.name)
+    announce(daemon)
+    return await daemon.run()

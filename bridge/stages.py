@@ -1,0 +1,73 @@
+"""Times the stages of the order path into `Vitals`: the engine says when, this remembers and subtracts.
+
+Durations come from one monotonic clock in ns. Nothing here can fail an order: what was not begun is not counted.
+"""
+
+from collections.abc import Callable
+
+from bridge.interfaces import RiskLayer, View
+from bridge.orders.events import Entry, OrderAccepted, OrderFilled, OrderRejected, OrderRouted
+from bridge.orders.order import Order
+from bridge.orders.reasons import Rejection
+from bridge.vitals import Histogram, Vitals
+
+
+class Stages:
+    """One per engine. `perf_ns` is a clock for durations."""
+
+    def __init__(self, vitals: Vitals, perf_ns: Callable[[], int]) -> None:
+        self.perf_ns = perf_ns
+        self._vitals = vitals
+        self._journal = vitals.stage("journal")
+        self._risk = vitals.stage("risk")
+        self._by_broker: dict[tuple[str, str], Histogram] = {}
+        self._sent: dict[int, int] = {}  # order → when it went to its broker
+
+    def stage(self, name: str, broker: str) -> Histogram:
+        """The histogram of a stage at a broker."""
+        key = (name, broker)
+        known = self._by_broker.get(key)
+        if known is None:
+            known = self._by_broker[key] = self._vitals.stage(name, broker)
+        return known
+
+    def journalled(self, since: int, seq: int) -> None:
+        """The batch has been handed to the journal."""
+        self._journal.observe(self.perf_ns() - since, seq)
+
+    def handed_over(self, since: int, order: Order | None, seq: int) -> None:
+        """The order, or its refusal, is on its way: recv_to_wire."""
+        self.stage("recv_to_wire", order.broker if order is not None else "").observe(self.perf_ns() - since, seq)
+
+    def reported(self, since: int, order: Order | None, entry: Entry) -> None:
+        """A broker's report has gone to the sinks: exec_to_report for executions."""
+        if order is not None and isinstance(entry.event, OrderFilled):
+            self.stage("exec_to_report", order.broker).observe(self.perf_ns() - since, entry.seq)
+
+    def on_entry(self, entry: Entry, before: Order | None, after: Order | None) -> None:
+        """Follow the engine: from OrderRouted to the broker's first word is wire_to_ack."""
+        event = entry.event
+        if isinstance(event, OrderRouted):
+            self._sent[event.order_id] = self.perf_ns()
+        elif isinstance(event, (OrderAccepted, OrderRejected, OrderFilled)):
+            sent = self._sent.pop(event.order_id, None)
+            if sent is not None and after is not None:
+                self.stage("wire_to_ack", after.broker).observe(self.perf_ns() - sent, entry.seq)
+
+    def timed(self, risk: RiskLayer) -> RiskLayer:
+        """The same risk layer, with its time counted."""
+        return _TimedRisk(risk, self._risk, self.perf_ns)
+
+
+class _TimedRisk:
+    def __init__(self, risk: RiskLayer, histogram: Histogram, perf_ns: Callable[[], int]) -> None:
+        self._risk = risk
+        self._histogram = histogram
+        self._perf_ns = perf_ns
+
+    def check(self, order: Order, view: View) -> Rejection | None:
+        """As the layer inside."""
+        began = self._perf_ns()
+        rejection = self._risk.check(order, view)
+        self._histogram.observe(self._perf_ns() - began)
+        return rejection
