@@ -171,14 +171,16 @@ _TIMESTAMPS: dict[int | None, Timestamp] = {
 }
 
 
-def encode(header: Header, message: Message | Unserved) -> bytes:
-    """`message` under `header` as a frame; times are written to the microsecond where they have one.
+def encode(header: Header, message: Message | Unserved, timestamp_digits: int | None = None) -> bytes:
+    """`message` under `header` as a frame.
 
-    MsgType(35) comes from the message, whatever the header says. Raises EncodeError.
+    Times have `timestamp_digits` (0, 3 or 6) fraction digits; None: 6 where 3 would lose something, else 3. MsgType(35)
+    comes from the message, whatever the header says. Raises EncodeError.
     """
+    timestamp = _TIMESTAMPS[timestamp_digits]
     try:
-        _, _, fields = plan(Header).write(header, _exact).partition("\x01")
-        return _framed(_latin(f"35={_msg_type(message)}\x01{fields}{_writer(type(message))(message, _exact)}"))
+        _, _, fields = plan(Header).write(header, timestamp).partition("\x01")
+        return _framed(_latin(f"35={_msg_type(message)}\x01{fields}{_writer(type(message))(message, timestamp)}"))
     except _MISTAKES as error:
         raise EncodeError(f"{type(message).__name__}: {error}") from error
 

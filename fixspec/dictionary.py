@@ -25,7 +25,7 @@ Rule = Literal["reject", "ignore"]
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """How strictly messages are held to the dictionary.
 
-    Whatever is set here, a message must be readable: formats of modelled fields, counts of repeating groups, repeated
+    Whatever is set here, a message must be readable: types of modelled fields, counts of repeating groups, repeated
     fields and the fields its Struct requires are always checked, since an order must not be guessed at.
     """
 
@@ -43,6 +43,11 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """Values the dictionary does not list: VALUE_IS_INCORRECT(5), or kept in `other`."""
     unmodelled_values: Rule = "reject"
     """Types and values of fields which go to `other` anyway: INCORRECT_DATA_FORMAT_FOR_VALUE(6), or not looked at."""
+    formats: Rule = "reject"
+    """Values written otherwise than FIX 4.4 says but of plain meaning: INCORRECT_DATA_FORMAT_FOR_VALUE(6), or taken.
+
+    Numbers with up to 38 digits before and after the point, `.5`, times with any number of fraction digits up to 12.
+    """
     field_order: Rule = "reject"
     """Header, body, trailer in this order: TAG_SPECIFIED_OUT_OF_REQUIRED_ORDER(14)."""
     group_order: Rule = "reject"
@@ -60,6 +65,7 @@ LENIENT = Validation(
     empty_values="ignore",
     enum_values="ignore",
     unmodelled_values="ignore",
+    formats="ignore",
     field_order="ignore",
     group_order="ignore",
 )

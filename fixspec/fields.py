@@ -19,7 +19,9 @@ from fixspec.errors import FieldError
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3}(?:[0-9]{3}(?:[0-9]{3}(?:[0-9]{3})?)?)?)?"
 _is_timestamp = re.compile(r"[0-9]{8}-" + _TIME).fullmatch
 _is_time = re.compile(_TIME).fullmatch
-_is_decimal = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?").fullmatch
+_is_decimal = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{0,15})?").fullmatch
+_is_long_decimal = re.compile(r"-?(?:[0-9]{1,38}(?:\.[0-9]{0,38})?|\.[0-9]{1,38})").fullmatch
+_has_odd_fraction = re.compile(r"[0-9]{8}-(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}\.[0-9]{1,12}").fullmatch
 _is_int = re.compile(r"-?[0-9]{1,18}").fullmatch
 _is_month_year = re.compile(r"[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01]|w[1-5])?").fullmatch
 _from_iso = datetime.fromisoformat
@@ -64,10 +66,20 @@ def parse_count(text: str) -> int:
 
 
 def parse_decimal(text: str) -> Decimal:
-    """Qty, Price, PriceOffset, Amt, Percentage, float: exact, at most 15 significant digits."""
+    """Qty, Price, PriceOffset, Amt, Percentage, float: exact, at most 15 significant digits.
+
+    Leading and trailing zeros are allowed, and a point without digits after it: `23.0`, `0023` and `23.` are 23.
+    """
     if _is_decimal(text) and (len(text) <= _SIGNIFICANT or _significant(text) <= _SIGNIFICANT):
         return Decimal(text)
     raise FieldError(f"{text[:40]!r} is not a decimal number of at most {_SIGNIFICANT} significant digits")
+
+
+def parse_long_decimal(text: str) -> Decimal:
+    """The same, but exact to 38 digits before and after the point, and `.5` is a half."""
+    if _is_long_decimal(text):
+        return Decimal(text)
+    raise FieldError(f"{text[:40]!r} is not a decimal number")
 
 
 def _significant(text: str) -> int:
@@ -87,6 +99,16 @@ def parse_utc_timestamp(text: str) -> datetime:
     except ValueError:
         pass
     raise FieldError(f"{text[:40]!r} is not a UTCTimestamp")
+
+
+def parse_any_timestamp(text: str) -> datetime:
+    """UTCTimestamp with any number of fraction digits up to 12."""
+    if _has_odd_fraction(text):
+        try:
+            return _from_iso(f"{text[:17]}{text[17:].ljust(7, '0')}Z")
+        except ValueError:
+            pass
+    return parse_utc_timestamp(text)
 
 
 def parse_date(text: str) -> date:

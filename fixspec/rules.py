@@ -6,7 +6,14 @@ from typing import Any
 import msgspec
 
 from fixspec.dictionary import Dictionary, Layout, Validation
-from fixspec.fields import PARSERS, parse_string
+from fixspec.fields import (
+    PARSERS,
+    parse_any_timestamp,
+    parse_decimal,
+    parse_long_decimal,
+    parse_string,
+    parse_utc_timestamp,
+)
 from fixspec.messages import SERVED, Header
 from fixspec.plans import Kind, Plan, Slot, plan
 
@@ -79,7 +86,7 @@ class Rules:
             choices = {
                 member.wire.decode(): member
                 for member in slot.enum
-                if not known.values or member.wire.decode() in known.values
+                if not known.values or member.wire.decode() in known.values or self.validation.enum_values == "ignore"
             }
         elif listed:
             choices = {text: text for text in listed}
@@ -87,10 +94,16 @@ class Rules:
             parse = _parser(slot.kind, parse, known.type)
             if slot.kind is not Kind.STRING and choices is not None:
                 choices = {text: parse(text) for text in choices}
+        if self.validation.formats == "ignore":
+            parse = _TOLERANT.get(parse, parse)
         checked = slot is not None or self.validation.unmodelled_values == "reject"
         return Field(tag, slot, parse, choices, checked, group)
 
 
+_TOLERANT: dict[Callable[[str], Any], Callable[[str], Any]] = {
+    parse_decimal: parse_long_decimal,
+    parse_utc_timestamp: parse_any_timestamp,
+}
 _OF_KIND = {
     Kind.INT: frozenset({"INT", "SEQNUM", "LENGTH", "NUMINGROUP", "DAYOFMONTH"}),
     Kind.DECIMAL: frozenset({"QTY", "PRICE", "PRICEOFFSET", "AMT", "PERCENTAGE", "FLOAT"}),

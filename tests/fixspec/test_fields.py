@@ -12,12 +12,14 @@ from fixspec.errors import FieldError
 from fixspec.fields import (
     PARSERS,
     decimal_text,
+    parse_any_timestamp,
     parse_boolean,
     parse_char,
     parse_count,
     parse_date,
     parse_decimal,
     parse_int,
+    parse_long_decimal,
     parse_month_year,
     parse_multiple,
     parse_string,
@@ -42,6 +44,8 @@ from tests.fixspec.strategies import decimals, timestamps
         ("0.00000000000001", "1E-14"),
         ("1.000000000000000", "1.000000000000000"),
         ("000000000000123", "123"),
+        ("23.", "23"),
+        ("23.0", "23.0"),
     ],
 )
 def test_a_decimal_is_taken_digit_by_digit(text: str, value: str) -> None:
@@ -60,7 +64,6 @@ def test_a_decimal_is_taken_digit_by_digit(text: str, value: str) -> None:
         "1e3",
         "1E3",
         ".5",
-        "5.",
         "1.2.3",
         "--1",
         "1,000",
@@ -79,6 +82,32 @@ def test_a_decimal_is_taken_digit_by_digit(text: str, value: str) -> None:
 def test_what_is_no_fix_number_is_refused(text: str) -> None:
     with pytest.raises(FieldError):
         parse_decimal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (".5", "0.5"),
+        ("-.25", "-0.25"),
+        ("0.000000000000000001", "1E-18"),
+        ("12345678901234567890.123456789", "12345678901234567890.123456789"),
+    ],
+)
+def test_brokers_may_write_numbers_their_way(text: str, value: str) -> None:
+    assert parse_long_decimal(text) == Decimal(value)
+
+
+@pytest.mark.parametrize("text", ["", ".", "-", "1e3", "NaN", "1,0", "9" * 39, "1." + "0" * 39])
+def test_brokers_may_not_write_anything_they_like(text: str) -> None:
+    with pytest.raises(FieldError):
+        parse_long_decimal(text)
+
+
+@pytest.mark.parametrize(("fraction", "micros"), [("", 0), (".1", 100000), (".12", 120000), (".1234567", 123456)])
+def test_brokers_may_have_any_fraction_of_a_second(fraction: str, micros: int) -> None:
+    assert parse_any_timestamp(f"20260302-14:30:15{fraction}") == datetime(2026, 3, 2, 14, 30, 15, micros, tzinfo=UTC)
+    with pytest.raises(FieldError):
+        parse_any_timestamp(f"20260230-14:30:15{fraction}")
 
 
 @given(decimals)

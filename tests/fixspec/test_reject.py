@@ -4,8 +4,8 @@ import pytest
 
 from fixspec.codec import Decoded, Inbound, SessionReject, decode
 from fixspec.dictionary import FIX44, LENIENT, STRICT, Validation
+from fixspec.enums import OrdRejReason, Side
 from fixspec.enums import SessionRejectReason as Reason
-from fixspec.enums import Side
 from fixspec.messages import ExecutionReport, NewOrderSingle, Unserved
 from tests.fixspec.strategies import NEW_ORDER, frame, message_of, without
 
@@ -314,6 +314,13 @@ def test_a_surprise_from_a_broker_does_not_lose_the_report(extra: tuple[tuple[in
     assert decoded.message.side is Side.BUY
 
 
+def test_a_reason_of_a_later_version_is_understood_from_a_broker() -> None:
+    raw = message_of("8", *REPORT, (103, "16"))
+    assert refusal(decode(raw)) == (Reason.VALUE_IS_INCORRECT, 103)
+    message = accepted(decode(raw, validation=LENIENT)).message
+    assert message.ord_rej_reason is OrdRejReason.PRICE_EXCEEDS_CURRENT_PRICE_BAND  # type: ignore[union-attr]
+
+
 def test_an_unknown_value_from_a_broker_is_kept_aside() -> None:
     message = accepted(decode(message_of("8", *REPORT, (103, "77")), validation=LENIENT)).message
     assert isinstance(message, ExecutionReport)
@@ -359,6 +366,7 @@ def test_each_rule_can_be_waived_alone() -> None:
         "empty_values": order((58, "")),
         "enum_values": order((423, "77")),
         "unmodelled_values": order((640, "ten")),
+        "formats": changed(44, ".5"),
         "field_order": order((50, "LATE")),
         "group_order": order((447, "D")),
     }
