@@ -9,13 +9,18 @@ writes the head and, only when the flag says that we sleep, one byte to the wake
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from bridge.interfaces import EventSink
-from bridge.orders.blotter import Blotter
+from bridge.journal.errors import JournalTrimmed
+from bridge.journal.reader import JournalReader
+from bridge.journal.snapshot import valid_snapshots
+from bridge.orders.blotter import Blotter, thaw
 from bridge.orders.events import Entry
 from bridge.outputs.stream import SLICE, Source, Stream, render
 
@@ -92,13 +97,19 @@ class Tail:
         stream: Stream,
         sinks: Sequence[EventSink] = (),
         wake: WakeSocket | None = None,
+        *,
+        watchers: Sequence[EventSink] = (),
+        history: int = 0,
     ) -> None:
         self.blotter = Blotter()
         self.stream = stream
         self._source = source
         self._head = head
         self._wake = wake
+        self._history = history
+        self._cursors = [sink.cursor for sink in sinks]
         self._sinks: list[tuple[EventSink, int]] = [(sink, sink.cursor) for sink in sinks]
+        self._sinks += [(watcher, 0) for watcher in watchers]
         self._caught_up = asyncio.Event()
         self.failed: dict[str, str] = {}
 
@@ -114,8 +125,8 @@ class Tail:
 
     def begin(self) -> None:
         """Load the fold to start from. Called by `run`; earlier by who needs the blotter first."""
-        start = min((cursor for _, cursor in self._sinks), default=self._head.seq)
-        self.blotter = self._source.fold(min(start, self._head.seq))
+        start = min(*self._cursors, self._head.seq) if self._cursors else self._head.seq
+        self.blotter = self._source.fold(max(start - self._history, 0))
         self.stream.begin(self.blotter.seq)
 
     async def caught_up(self) -> None:
@@ -165,19 +176,55 @@ class Tail:
         self._sinks = [pair for pair in self._sinks if pair[0] is not sink]
 
 
-class MemorySource:
-    """A journal in this process as a source: `read(after)` of interfaces.Journal, no stored fold."""
+class JournalSource:
+    """A journal directory as a source: entries from its segments, folds from its snapshots.
 
-    def __init__(self, read: Callable[[int], Iterator[Entry]]) -> None:
-        self._read = read
+    Every call of `read` has a reader of its own, so that a follower far behind does not disturb the tail's place.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self, after: int, upto: int) -> Iterator[Entry]:
+        """Entries with `after` < seq <= `upto`. Raises JournalError when they cannot be read."""
+        reader = JournalReader(self._directory)
+        try:
+            yield from reader.read(after, upto)
+        finally:
+            reader.close()
+
+    def fold(self, upto: int) -> Blotter:
+        """The newest usable snapshot at or below `upto`; the empty blotter when there is none.
+
+        Where retention has deleted what an empty blotter needs, the oldest snapshot, above `upto`: what lies between is
+        no longer kept and is said to be missing.
+        """
+        usable = None
+        for snapshot in valid_snapshots(self._directory):
+            try:
+                usable = thaw(snapshot.payload)
+            except msgspec.DecodeError as error:
+                _log.warning("snapshot of another version is not used", seq=snapshot.seq, error=str(error))
+                continue
+            if snapshot.seq <= upto:
+                return usable
+        try:
+            next(self.read(0, 1), None)
+        except JournalTrimmed as trimmed:
+            if usable is None:
+                raise
+            _log.error("entries are no longer kept", after=upto, kept_after=trimmed.kept_after, next=usable.seq + 1)
+            return usable
+        return Blotter()
+
+
+class PlacedSource(JournalSource):
+    """As JournalSource, for one reader that only goes forward: its place in the file is kept between calls."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._reader = JournalReader(directory)
 
     def read(self, after: int, upto: int) -> Iterator[Entry]:
         """Entries with `after` < seq <= `upto`."""
-        for entry in self._read(after):
-            if entry.seq > upto:
-                return
-            yield entry
-
-    def fold(self, upto: int) -> Blotter:
-        """Always the empty blotter."""
-        return Blotter()
+        return self._reader.read(after, upto)
