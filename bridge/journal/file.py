@@ -209,6 +209,7 @@ class FileJournal:
         except OSError as error:
             self._fail(f"closing the journal failed: {error}")
         finally:
+            self.failed = self.failed or "the journal is closed"
             if self._reader is not None:
                 self._reader.close()
             if self.head is not None:

@@ -21,7 +21,7 @@ LINE_LIMIT = 16 << 20  # a longer line is no line of ours: it bounds what damage
 
 _NAME = re.compile(r"(\d{16})\.journal")
 _SEQ = re.compile(rb'\{"seq":(\d+),')
-_STORED = re.compile(rb"[0-9a-f]{8}[ .]")
+_STORED = re.compile(rb"[0-9a-f]{8}")
 _END_LINE = re.compile(rb"[0-9a-f]{8}\.\d{1,19}")
 _END_AT_END = re.compile(rb"[0-9a-f]{8}\.\d{1,19}\Z")
 
@@ -160,32 +160,37 @@ class Later(NamedTuple):
     size: int
 
 
-def look_on(file: BinaryIO, offset: int) -> Later:
-    """Look behind a bad place for lines that check out against their own stored predecessor.
+def look_on(file: BinaryIO, offset: int, crc: int) -> Later:
+    """Look behind the last whole batch, where the chain has `crc`, for lines that check out all the same.
 
     File systems write unflushed pages in any order, so whole lines may follow a hole; what they say tells a torn tail
-    from damage. Also sees an end line whose own newline, or that of the line before, was lost.
+    from damage. A line checks out against what the line before it has stored as its CRC, or should have stored; so a
+    line that follows a damaged CRC is seen, and an end line whose own newline, or that of the line before, was lost.
     """
     durable = seq = size = 0
-    stored: int | None = None
-    for line in _raw_lines(file, offset):
-        line = line.lstrip(b"\0")
-        if not line:
-            stored = None
+    before = {crc}  # what the line before may have as its CRC
+    for raw, newline in _raw_lines(file, offset):
+        line = raw.lstrip(b"\0")
+        if not line and not newline:
             continue
-        size += len(line) + 1
-        if not _STORED.match(line):
-            stored = None
-            continue
-        crc = int(line[:8], 16)
-        if stored is not None and _holds(line, stored):
+        size += len(line) + newline
+        stored = int(line[:8], 16) if _STORED.match(line) else None
+        if stored is not None and any(_holds(line, known) for known in before):
             if _END_LINE.fullmatch(line):
                 durable = max(durable, int(line[9:]))
             elif (match := _SEQ.match(line, 9)) is not None:
                 seq = max(seq, int(match[1]))
-        elif (tail := _END_AT_END.search(line)) is not None and _holds(line[tail.start() :], crc):
-            durable = max(durable, int(line[tail.start() + 9 :]))
-        stored = crc
+            before = {stored}
+            continue
+        before = {crc32(line[8:], known) for known in before}
+        if stored is not None:
+            before.add(stored)
+        tail = _END_AT_END.search(line)
+        if tail is not None and any(_holds(tail[0], known) for known in before):
+            durable = max(durable, int(tail[0][9:]))
+            before = {int(tail[0][:8], 16)}
+        elif len(before) > 4:
+            before = {stored} if stored is not None else set()
     return Later(durable, seq, size)
 
 
@@ -194,8 +199,8 @@ def _holds(line: bytes, crc: int) -> bool:
     return line[:8] == b"%08x" % crc32(line[8:], crc)
 
 
-def _raw_lines(file: BinaryIO, offset: int) -> Iterator[bytes]:
-    """Whatever stands between newlines from `offset`, a run of zeros that fills whole chunks left out."""
+def _raw_lines(file: BinaryIO, offset: int) -> Iterator[tuple[bytes, bool]]:
+    """Whatever stands between newlines from `offset`, and whether a newline ends it; long runs of zeros left out."""
     file.seek(offset)
     rest = b""
     while chunk := file.read(CHUNK):
@@ -204,12 +209,13 @@ def _raw_lines(file: BinaryIO, offset: int) -> Iterator[bytes]:
             continue
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
-        yield from lines
+        for line in lines:
+            yield line, True
         if len(rest) > LINE_LIMIT:
-            yield rest
+            yield rest, False
             rest = b""
     if rest:
-        yield rest
+        yield rest, False
 
 
 def backwards(file: BinaryIO, start: int, end: int, *wanted: bytes) -> Iterator[bytes]:

@@ -71,6 +71,7 @@ class JournalReader:
         place = self._place
         if place is None or place.seq > after:
             place = self._locate(after)
+        again = -1
         while place is not None and place.seq < upto:
             file = self._open(place.name)
             batches = Batches(file, place.offset, place.crc, FIRST_READ)
@@ -84,14 +85,20 @@ class JournalReader:
                 if seq >= upto:
                     return
             stop = batches.stop
-            following = self._following(place)
+            ended = stop.ending in (Ending.END, Ending.NUL) and not stop.records
+            following = self._following(place.name)
             if following is None:
                 if stop.ending is Ending.BAD:
-                    raise JournalDamaged(place.name, stop.offset, place.seq, "a line does not check out")
+                    raise JournalDamaged(place.name, stop.offset, place.seq, stop.ending.value)
                 return
-            if stop.ending in (Ending.BAD, Ending.PARTIAL) or stop.records:
+            if not ended and again != stop.offset:
+                again = stop.offset  # the writer may have ended this segment meanwhile: look once more
+                continue
+            if not ended:
                 raise JournalDamaged(place.name, stop.offset, place.seq, f"{stop.ending.value}, and segments follow")
-            place = self._place = following
+            place, again = self._hang(following, place), -1
+            if place is not None:
+                self._place = place
 
     def close(self) -> None:
         """Let go of the file; the place is forgotten."""
@@ -124,14 +131,17 @@ class JournalReader:
             raise JournalDamaged(name, 0, (first_seq(name) or 1) - 1, "the first record does not check out")
         return _Place(name, *nearest(self._open(name), self._storage.size(name), head, after))
 
-    def _following(self, place: _Place) -> _Place | None:
-        """The beginning of the segment behind `place`, if there is one and it hangs on it."""
-        later = [name for name in segments(self._storage.names()) if name > place.name]
-        if not later:
-            return None
-        head = head_of(self._storage, later[0])
+    def _following(self, name: str) -> str | None:
+        """The segment behind this one."""
+        return next((other for other in segments(self._storage.names()) if other > name), None)
+
+    def _hang(self, name: str, place: _Place) -> _Place | None:
+        """The beginning of a segment that must hang on `place`; None when it is only being made."""
+        head = head_of(self._storage, name)
         if head is None:
-            return None
+            if self._following(name) is None:
+                return None
+            raise JournalDamaged(name, 0, place.seq, "the first record does not check out")
         if (head.segment.prev_seq, head.segment.prev_crc) != (place.seq, f"{place.crc:08x}"):
-            raise JournalDamaged(later[0], 0, place.seq, f"it follows {head.segment.prev_seq}, not {place.seq}")
-        return _Place(later[0], head.offset, head.crc, head.segment.prev_seq)
+            raise JournalDamaged(name, 0, place.seq, f"it follows {head.segment.prev_seq}, not {place.seq}")
+        return _Place(name, head.offset, head.crc, head.segment.prev_seq)

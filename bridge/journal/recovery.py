@@ -193,7 +193,7 @@ def _torn(storage: Storage, names: list[str], end: _End) -> Later:
     durable = seq = size = 0
     for index in range(max(end.at, 0), len(names)):
         with storage.read(names[index]) as file:
-            later = look_on(file, end.offset if index == end.at else 0)
+            later = look_on(file, end.offset, end.crc) if index == end.at else look_on(file, 0, 0)
         durable, seq, size = max(durable, later.durable), max(seq, later.seq), size + later.size
     if durable > end.seq:
         name = names[max(end.at, 0)]

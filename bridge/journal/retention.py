@@ -83,8 +83,8 @@ def retain(
 ) -> list[str]:
     """Delete whole finished segments that are older than `keep_days` and than the second-newest snapshot; their names.
 
-    `keep_days` None keeps everything. With an archive, nothing is deleted that it has not copied. The oldest goes first,
-    so what is left always hangs together. Raises OSError.
+    `keep_days` None keeps everything. With an archive, nothing is deleted that it has not copied. The oldest goes
+    first, so what is left always hangs together. Raises OSError.
     """
     if keep_days is None:
         return []
