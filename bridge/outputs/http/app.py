@@ -1,45 +1,106 @@
 """The HTTP application: all routes behind one door."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler
+from litestar.handlers import HTTPRouteHandler
 
-from bridge.outputs.http import operations, quotes
+from bridge.outputs.http import (
+    accounts,
+    administration,
+    counterparties,
+    entries,
+    executions,
+    market,
+    operations,
+    orders,
+    quality,
+    risk,
+)
 from bridge.outputs.http.door import Access, Door
 from bridge.outputs.http.errors import answer_error
 from bridge.outputs.http.services import Services, by_role, principal_of
-from bridge.outputs.http.tokens import TokenStore
 
 BODY_LIMIT = 64 * 1024  # bytes
 
 Observe = Callable[[str, str, int, float], None]
 """(route template, method, status, seconds) of every finished request."""
 
+ROOT: tuple[HTTPRouteHandler, ...] = (
+    operations.health,
+    operations.ready,
+    operations.metrics,
+    administration.problem_page,
+)
+V1: tuple[HTTPRouteHandler, ...] = (
+    orders.new_order,
+    orders.orders,
+    orders.order_by_id,
+    orders.order_by_cl_ord_id,
+    orders.replace_order,
+    orders.cancel_order,
+    orders.cancel_all,
+    orders.cancel_after,
+    orders.order_verdict,
+    entries.order_entries,
+    entries.entries,
+    entries.entry_by_seq,
+    executions.executions,
+    accounts.positions,
+    accounts.books,
+    accounts.accounts,
+    accounts.account_by_name,
+    accounts.alerts,
+    market.instruments,
+    market.instrument_by_symbol,
+    market.quotes,
+    market.quote_by_symbol,
+    market.push_quotes,
+    counterparties.sessions,
+    counterparties.disconnect_session,
+    counterparties.reset_session,
+    counterparties.set_next_numbers,
+    counterparties.enable_session,
+    counterparties.brokers,
+    counterparties.reconciliations,
+    counterparties.reconcile_broker,
+    risk.limits,
+    risk.change_limit,
+    risk.risk_states,
+    risk.halt,
+    risk.resume,
+    risk.kill,
+    risk.kill_report,
+    quality.costs,
+    quality.series,
+    administration.tokens,
+    administration.create_token,
+    administration.revoke_token,
+    administration.config,
+    administration.drain,
+    administration.status,
+    administration.whoami,
+    administration.login,
+    administration.logout,
+)
 
-def create_app(
-    services: Services, access: Access, tokens: TokenStore | None = None, observe: Observe | None = None
-) -> Door:
+
+def create_app(services: Services, access: Access, observe: Observe | None = None) -> Door:
     """The ASGI application: `/metrics`, `/healthz`, `/readyz` and everything below `/v1`.
 
-    `access` says who may come in; without `tokens` only requests that need none. `observe` is told of every request.
+    `access` says who may come in. `observe` is told of every finished request.
     """
-    v1: Sequence[ControllerRouterHandler] = (quotes.push_quotes,)
 
     async def provide_services() -> Services:
         return services
 
-    async def provide_principal(request: Request) -> object:  # type: ignore[type-arg]
+    async def provide_principal(request: Request[Any, Any, Any]) -> object:
         return principal_of(request)
 
     app = Litestar(
-        route_handlers=[
-            operations.health,
-            operations.ready,
-            operations.metrics,
-            Router("/v1", route_handlers=v1),
-        ],
+        route_handlers=[*ROOT, Router("/v1", route_handlers=V1)],
         dependencies={"services": Provide(provide_services), "principal": Provide(provide_principal)},
         guards=[by_role],
         exception_handlers={Exception: answer_error},
@@ -47,4 +108,4 @@ def create_app(
         logging_config=None,
         openapi_config=None,
     )
-    return Door(app, access, tokens, observe=observe)  # type: ignore[arg-type]
+    return Door(app, access, services.tokens, observe=observe)  # type: ignore[arg-type]

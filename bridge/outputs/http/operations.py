@@ -1,38 +1,48 @@
 """Is it alive, is it ready, and its metrics: for load balancers, Prometheus and people with curl."""
 
 import asyncio
-from typing import Any
+from typing import Annotated
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Response
+from msgspec import Meta
 
+from bridge.outputs.http.documents import Document
+from bridge.outputs.http.endpoint import Asked, answered, endpoint, query_of
 from bridge.outputs.http.services import Behind
 from bridge.problems import refuse
 
 
-class Health(msgspec.Struct, frozen=True):
+class Health(Document, frozen=True, kw_only=True):
     """The outputs process answers."""
 
     status: str
 
 
-@get("/healthz", opt={"open": True}, tags=["operations"], operation_id="health")
-async def health() -> Health:
+class ReadyQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which partition; there is one, 0."""
+
+    partition: Annotated[int, Meta(ge=0, le=9999)] = 0
+
+
+@endpoint("GET", "/healthz", role=None, tag="operations", answer=Health)
+async def health() -> Response[bytes]:
     """Alive: this process answers. Says nothing about the engine; ask `/readyz` for that."""
-    return Health("alive")
+    return answered(Health(status="alive"))
 
 
-@get("/readyz", opt={"open": True}, tags=["operations"], operation_id="ready")
-async def ready(services: Behind) -> Health:
+@endpoint("GET", "/readyz", role=None, tag="operations", answer=Health, query=ReadyQuery, problems=("not-ready",))
+async def ready(request: Asked, services: Behind) -> Response[bytes]:
     """Ready: the engine's vitals are younger than 3 s and every broker is ready; else 503 with what is missing."""
-    missing = tuple(services.missing())
+    query = query_of(request, ReadyQuery)
+    missing = tuple(services.missing()) if query.partition == 0 else (f"partition {query.partition} is not here",)
     if missing:
         raise refuse("not-ready", "; ".join(missing), missing=missing)
-    return Health("ready")
+    return answered(Health(status="ready"))
 
 
-@get("/metrics", opt={"open": True}, tags=["operations"], operation_id="metrics", include_in_schema=False)
-async def metrics(request: Request[Any, Any, Any], services: Behind) -> Response[bytes]:
+@endpoint("GET", "/metrics", role=None, tag="operations", answer=None)
+async def metrics(request: Asked, services: Behind) -> Response[bytes]:
     """Prometheus' text or OpenMetrics, by `Accept`. Rendered in a worker thread: it takes up to 50 ms."""
     accept = request.headers.get("accept", "")
     body, content_type = await asyncio.to_thread(services.render_metrics, accept)

@@ -1,7 +1,8 @@
 """What the routes need, put together once: handed in by the daemon, nothing is looked up."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from litestar import Request
@@ -11,8 +12,11 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import SkipValidation
 
 from bridge.control_commands import Engine
+from bridge.outputs.http.book import Book
 from bridge.outputs.http.door import PRINCIPAL
+from bridge.outputs.http.engine_vitals import EngineVitals
 from bridge.outputs.http.principal import Principal, Role
+from bridge.outputs.http.series import Charts
 from bridge.outputs.http.tokens import TokenStore
 from bridge.problems import refuse
 
@@ -20,15 +24,29 @@ Render = Callable[[str], tuple[bytes, str]]
 """(Accept header) → (body, content type): the metrics page; called in a worker thread."""
 
 
+class About:
+    """Which daemon this is. `config` gives the effective configuration with secrets masked."""
+
+    def __init__(self, name: str, mode: str, version: str, config: Callable[[], dict[str, Any]]) -> None:
+        self.name = name
+        self.mode = mode
+        self.version = version
+        self.config = config
+
+
 @dataclass(slots=True)
 class Services:
-    """Everything behind the routes. `missing` names what is not ready, nothing when all is well."""
+    """Everything behind the routes. `missing` names what is not ready, nothing when all is well; `now` is UTC."""
 
     engine: Engine
+    book: Book
+    vitals: EngineVitals
+    tokens: TokenStore
+    charts: Charts
+    about: About
     render_metrics: Render
     missing: Callable[[], Sequence[str]]
-    tokens: TokenStore | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    now: Callable[[], datetime]
 
 
 Behind: TypeAlias = NamedDependency[SkipValidation[Services]]
@@ -54,3 +72,5 @@ def by_role(connection: "ASGIConnection[Any, Any, Any, Any]", handler: BaseRoute
     if not isinstance(needed, Role) or not principal.role.covers(needed):
         wanted = needed.value if isinstance(needed, Role) else "no token's"
         raise refuse("forbidden", f"this needs role {wanted}, token {principal.name} has {principal.role.value}")
+    if needed is Role.ADMIN and principal.accounts:
+        raise refuse("forbidden", f"token {principal.name} is for some accounts only, this is for all")

@@ -1,21 +1,22 @@
 """A real engine over a journal in memory, with a broker that does what the test tells it."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from bridge.brokers.router import Router
-from bridge.control import ControlServer
-from bridge.control_commands import COMMANDS
+from bridge.commands import EngineCommands
+from bridge.control_commands import KillReport, KillStep
 from bridge.control_orders import ControlOrders
 from bridge.desk import AccountTerms, Desk, utc
 from bridge.engine import Engine
 from bridge.interfaces import Capabilities, Fence
 from bridge.journal.memory import MemoryJournal
+from bridge.marketdata.push import PushSource
 from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import Entry, Mode
+from bridge.orders.events import Entry, Initiator, Mode, Scope, TradingHalted
 from bridge.orders.market import AssetClass, Instrument, Quote, QuoteSource
 from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode, Rejection
@@ -30,7 +31,10 @@ from bridge.orders.reports import (
     Report,
 )
 from bridge.orders.terms import SessionTerms
+from bridge.reconciler import Reconciler
 from bridge.risk.chain import RiskChain
+from bridge.risk_door import RiskDesk
+from bridge.vitals import Vitals
 from fixspec.enums import OrdType, TimeInForce
 from sessions.clock import ManualClock
 
@@ -130,6 +134,74 @@ class MaxValue:
         return None
 
 
+class ScriptedSessions:
+    """The acceptor's side, with one session ALPHA1 that is logged out."""
+
+    def __init__(self) -> None:
+        self.did: list[tuple[Any, ...]] = []
+        self._numbers = {"ALPHA1": (7, 9)}
+        self.logged_on = False
+
+    def _do(self, session_id: str, *what: Any) -> None:
+        if session_id not in self._numbers:
+            raise KeyError(session_id)
+        self.did.append((session_id, *what))
+
+    def disconnect(self, session_id: str, reason: str) -> None:
+        self._do(session_id, "disconnect", reason)
+
+    def reset(self, session_id: str) -> None:
+        if self.logged_on:
+            raise ValueError(f"{session_id} is logged on")
+        self._do(session_id, "reset")
+        self._numbers[session_id] = (1, 1)
+
+    def set_next(self, session_id: str, sender: int | None = None, target: int | None = None) -> None:
+        out, into = self._numbers[session_id]
+        self._do(session_id, "set_next", sender, target)
+        self._numbers[session_id] = (sender or out, target or into)
+
+    def enable(self, session_id: str) -> None:
+        self._do(session_id, "enable")
+
+    def disable(self, session_id: str, reason: str = "") -> None:
+        self._do(session_id, "disable", reason)
+
+    def numbers(self, session_id: str) -> tuple[int, int]:
+        return self._numbers[session_id]
+
+
+class ScriptedRisk(RiskDesk):
+    """The real limits; a kill that fences and cancels, and has nothing to prove with a scripted broker."""
+
+    def __init__(self, room: "EngineRoom") -> None:
+        super().__init__(room.engine, room.risk, timedelta(seconds=60))
+        self._room = room
+        self._reports: dict[int, KillReport] = {}
+
+    def kill(self, scope: Scope, name: str, reason: str, who: str, flatten: bool) -> KillReport:
+        room = self._room
+        epoch = room.desk.blotter.kill_epoch + 1
+        room.engine.record(TradingHalted(scope=scope, name=name, who=who, reason=reason, kill_epoch=epoch))
+        mine = [order for order in room.desk.blotter.open_orders() if scope is Scope.GLOBAL or order.account == name]
+        room.engine.cancel_orders(mine, Initiator.KILL, text=reason)
+        now = utc(room.clock.utc_ns())
+        report = self._reports[epoch] = KillReport(
+            kill_id=epoch,
+            scope=scope,
+            name=name,
+            who=who,
+            reason=reason,
+            seq=room.desk.blotter.seq,
+            steps=(KillStep("fenced", now), KillStep("cancels sent", now, len(mine))),
+            complete=True,
+        )
+        return report
+
+    def kill_report(self, kill_id: int) -> KillReport | None:
+        return self._reports.get(kill_id)
+
+
 def equity(symbol: str) -> Instrument:
     return Instrument(
         symbol=symbol,
@@ -182,6 +254,13 @@ class EngineRoom:
             journal_failed=lambda reason: None,
         )
         self.orders.attach(self.engine)
+        self.vitals = Vitals()
+        self.reconciler = Reconciler(self.engine, self.desk.adapters, self.clock)
+        self.sessions = ScriptedSessions()
+        self.limits = ScriptedRisk(self)
+        self.push = PushSource(clock=self.clock, instruments=self.desk.instruments)
+        self.push._publish = self.quotes.publish
+        self.stopped: list[str] = []
         self.broker.report = self._report
         self.quote("AAPL", "187.20", "187.25")
         self.quote("MSFT", "402.10", "402.15")
@@ -199,10 +278,20 @@ class EngineRoom:
     def kinds(self, after: int = 0) -> list[str]:
         return [str(entry.event.__struct_config__.tag) for entry in self.entries(after)]
 
-    def offer(self, server: ControlServer) -> None:
-        """The commands there are."""
-        for name in COMMANDS:
-            for owner in (self, self.orders):
-                if hasattr(owner, name):
-                    server.command(name, getattr(owner, name))
-                    break
+    def commands(self) -> EngineCommands:
+        """What the daemon offers on its control socket."""
+        return EngineCommands(
+            engine=self.engine,
+            clock=self.clock,
+            vitals=self.vitals,
+            reconciler=self.reconciler,
+            sessions=self.sessions,
+            risk=self.limits,
+            orders=self.orders,
+            instruments=self.desk.instruments.values(),
+            push=self.push.push,
+            stop=self.stopped.append,
+            name="local",
+            mode="paper",
+            version="0.1.0",
+        )

@@ -17,7 +17,7 @@ def quotes(house: House) -> None:
     async def quotes(quotes: list[dict[str, str]], trades: list[dict[str, str]], caller: str) -> dict[str, object]:
         return {"accepted": len(quotes) + len(trades), "refused": []}
 
-    house.server.command("quotes", quotes)
+    house.script("quotes", quotes)
 
 
 @pytest.mark.parametrize(

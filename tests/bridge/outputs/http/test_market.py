@@ -25,7 +25,7 @@ def calls(house: House) -> list[dict[str, Any]]:
         ]
         return {"accepted": len(quotes) + len(trades) - len(refused), "refused": refused}
 
-    house.server.command("quotes", quotes)
+    house.script("quotes", quotes)
     return calls
 
 
@@ -77,7 +77,7 @@ async def test_the_engines_refusal_is_passed_on(browse: Browse, house: House) ->
     def quotes(quotes: list[Any], trades: list[Any]) -> None:
         raise refuse("conflict", "the market data source is synthetic")
 
-    house.server.command("quotes", quotes)
+    house.script("quotes", quotes)
     answer = await browse().post("/v1/quotes", json={"quotes": [GOOD]})
     assert (answer.status_code, answer.json()["detail"]) == (409, "the market data source is synthetic")
 
@@ -92,7 +92,7 @@ async def test_a_change_without_an_answer_is_the_only_maybe(browse: Browse, hous
     async def quotes(quotes: list[Any], trades: list[Any]) -> None:
         house.client._disconnected()
 
-    house.server.command("quotes", quotes)
+    house.script("quotes", quotes)
     answer = await browse().post("/v1/quotes", json={"quotes": [GOOD]})
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/outcome-unknown")
 
@@ -101,7 +101,7 @@ async def test_a_defect_behind_the_door_is_internal_and_says_nothing(browse: Bro
     def quotes(quotes: list[Any], trades: list[Any]) -> None:
         raise RuntimeError("password is hunter2")
 
-    house.server.command("quotes", quotes)
+    house.script("quotes", quotes)
     answer = await browse().post("/v1/quotes", json={"quotes": [GOOD]})
     assert answer.status_code == 500
     assert "hunter2" not in answer.text

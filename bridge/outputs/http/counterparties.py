@@ -1,0 +1,147 @@
+"""FIX sessions and brokers: their state, and what an operator may do to them."""
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath, JSONBody
+
+from bridge.control_commands import ReconcileAnswer, SessionNumbers
+from bridge.outputs.http.bodies import EnableIn, NextNumbersIn, ReasonIn
+from bridge.outputs.http.documents import BrokerPage, BrokerState, ReconciliationPage, SessionPage, SessionState
+from bridge.outputs.http.endpoint import Asked, answered, endpoint, state
+from bridge.outputs.http.principal import Role
+from bridge.outputs.http.services import Behind, Who
+from bridge.problems import refuse
+
+CHANGE = ("not-found", "conflict", "unavailable", "outcome-unknown")
+RECONCILE_WITHIN = 60.0  # seconds
+
+
+@endpoint("GET", "/sessions", role=Role.READ, tag="counterparties", answer=SessionPage)
+async def sessions(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
+    """All FIX sessions as of the engine's last vitals. Peers are named to tokens without account scope only."""
+    items = []
+    for document in services.book.states.sessions():
+        session = msgspec.convert(document, SessionState)
+        items.append(msgspec.structs.replace(session, peer=None) if principal.accounts else session)
+    return state(request, SessionPage(items=tuple(items), seq=services.book.seq))
+
+
+@endpoint(
+    "POST",
+    "/sessions/{session_id:str}/disconnect",
+    role=Role.ADMIN,
+    tag="counterparties",
+    answer=SessionNumbers,
+    problems=CHANGE,
+)
+async def disconnect_session(
+    session_id: FromPath[str], data: JSONBody[ReasonIn], services: Behind, principal: Who
+) -> Response[bytes]:
+    """Log the session out with the reason as Text(58)."""
+    answer = await services.engine.ask(
+        "session_disconnect", SessionNumbers, principal.session_id, session_id=session_id, reason=data.reason
+    )
+    return answered(answer)
+
+
+@endpoint(
+    "POST",
+    "/sessions/{session_id:str}/reset",
+    role=Role.ADMIN,
+    tag="counterparties",
+    answer=SessionNumbers,
+    problems=CHANGE,
+)
+async def reset_session(
+    session_id: FromPath[str], data: JSONBody[ReasonIn], services: Behind, principal: Who
+) -> Response[bytes]:
+    """Both numbers of a session that is logged out are 1 again."""
+    answer = await services.engine.ask(
+        "session_reset", SessionNumbers, principal.session_id, session_id=session_id, reason=data.reason
+    )
+    return answered(answer)
+
+
+@endpoint(
+    "POST",
+    "/sessions/{session_id:str}/next-numbers",
+    role=Role.ADMIN,
+    tag="counterparties",
+    answer=SessionNumbers,
+    problems=CHANGE,
+)
+async def set_next_numbers(
+    session_id: FromPath[str], data: JSONBody[NextNumbersIn], services: Behind, principal: Who
+) -> Response[bytes]:
+    """Set the next MsgSeqNum(34) of a session that is logged out."""
+    if data.next_in is None and data.next_out is None:
+        raise refuse("malformed", "next_in, next_out: at least one is needed")
+    answer = await services.engine.ask(
+        "session_next_numbers",
+        SessionNumbers,
+        principal.session_id,
+        session_id=session_id,
+        reason=data.reason,
+        next_in=data.next_in,
+        next_out=data.next_out,
+    )
+    return answered(answer)
+
+
+@endpoint(
+    "PUT",
+    "/sessions/{session_id:str}/enabled",
+    role=Role.ADMIN,
+    tag="counterparties",
+    answer=SessionNumbers,
+    problems=CHANGE,
+)
+async def enable_session(
+    session_id: FromPath[str], data: JSONBody[EnableIn], services: Behind, principal: Who
+) -> Response[bytes]:
+    """Whether the session may log on; disabling one logs it out."""
+    answer = await services.engine.ask(
+        "session_enable",
+        SessionNumbers,
+        principal.session_id,
+        session_id=session_id,
+        enabled=data.enabled,
+        reason=data.reason,
+    )
+    return answered(answer)
+
+
+@endpoint("GET", "/brokers", role=Role.READ, tag="counterparties", answer=BrokerPage)
+async def brokers(request: Asked, services: Behind) -> Response[bytes]:
+    """All broker connections as of the engine's last vitals."""
+    items = tuple(msgspec.convert(document, BrokerState) for document in services.book.states.brokers())
+    return state(request, BrokerPage(items=items, seq=services.book.seq))
+
+
+@endpoint("GET", "/reconciliations", role=Role.READ, tag="counterparties", answer=ReconciliationPage)
+async def reconciliations(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
+    """The newest comparisons with the brokers and what they found, newest first."""
+    items = [
+        msgspec.structs.replace(
+            each, found=tuple(found for found in each.found if principal.sees(found.get("account")))
+        )
+        for each in reversed(services.book.reconciliations)
+    ]
+    return state(request, ReconciliationPage(items=tuple(items), seq=services.book.seq))
+
+
+@endpoint(
+    "POST",
+    "/brokers/{broker:str}/reconcile",
+    role=Role.RISK,
+    tag="counterparties",
+    answer=ReconcileAnswer,
+    problems=("not-found", "unavailable", "outcome-unknown"),
+)
+async def reconcile_broker(broker: FromPath[str], services: Behind, principal: Who) -> Response[bytes]:
+    """Compare orders, executions and positions with the broker now; answers when done."""
+    answer = await services.engine.ask_with(
+        "reconcile", ReconcileAnswer, {"broker": broker}, principal.session_id, RECONCILE_WITHIN
+    )
+    await services.book.reached(answer.seq)
+    return answered(answer)
