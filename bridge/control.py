@@ -13,7 +13,7 @@ import socket
 import typing
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -104,9 +104,8 @@ class _Peer(asyncio.Protocol):
         self._calls = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
         self._server._joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
