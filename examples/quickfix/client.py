@@ -1,7 +1,7 @@
 """A QuickFIX initiator in one class: enter, replace and cancel orders, wait for what becomes of them.
 
-Used by trade.py and replay_esu4.py beside it. QuickFIX calls the application from its own thread; everything it learns is
-handed over under one lock.
+Used by trade.py and replay_esu4.py beside it. QuickFIX calls the application from its own thread; everything it learns
+is handed over under one lock.
 """
 
 import sys

@@ -1,5 +1,6 @@
-"""A QuickFIX client against a daemon with default settings: `make run`, then `.venv/bin/python examples/quickfix/trade.py`.
+"""A QuickFIX client against a daemon with default settings.
 
+`make run`, then in another terminal `.venv/bin/python examples/quickfix/trade.py` (it needs `make dev`, for quickfix).
 Buys ten shares at the market, offers them above it, comes down with a replace, cancels, and sells at the market.
 """
 
