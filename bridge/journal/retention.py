@@ -101,8 +101,7 @@ def retain(
         if copied is not None and name > copied:
             break
         storage.remove(name)
+        storage.flush_names()  # one by one: no power loss may leave a gap between what is kept
         deleted.append(name)
         faults.point("journal.retain")
-    if deleted:
-        storage.flush_names()
     return deleted
