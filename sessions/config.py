@@ -178,7 +178,7 @@ class SessionConfig(msgspec.Struct, frozen=True, kw_only=True):
     require_orig_sending_time: bool = True
     """Refuse PossDupFlag(43)=Y without OrigSendingTime(122), 373=1; a SequenceReset(4) never needs it."""
     logout_ref_seq_num: bool = False
-    """A Logout(5) caused by a message names it in RefSeqNum(45), as some test suites want. Off, because FIX 4.4 lists no
+    """A Logout(5) caused by a message names it in RefSeqNum(45), as some suites want. Off, because FIX 4.4 lists no
     such field there and a QuickFIX peer with its dictionary then drops the Logout(5), text and all."""
     sending_time_fault: SendingTimeFault = SendingTimeFault.LOGOUT
     too_low: SequenceTooLow = SequenceTooLow.LOGOUT

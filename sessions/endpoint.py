@@ -113,10 +113,13 @@ class Endpoint:
                     else:
                         self._tell(event)
         except StoreFailed as error:
+            session.abandon("the store failed")
             self.store_failed(error)
+            self._tell_rest()
         except Exception:  # noqa: BLE001 - the application's bug must cost its session, not the others
             self._log.exception("application_failed")
-            self._abandon("the application failed")
+            session.abandon("the application failed")
+            self._tell_rest()
         finally:
             self._pumping = False
         self.flush()
@@ -212,15 +215,15 @@ class Endpoint:
             connection.close(at_once=reason.startswith("slow consumer"))
         self.session.connection_lost(reason)
 
-    def _abandon(self, reason: str) -> None:
-        self.session.abandon(reason)
+    def _tell_rest(self) -> None:
+        """The last events of a connection that failed; what fails again is logged and left."""
         try:
             while (event := self.session.next_event()) is not None:
                 self._tell(event)
         except Exception:  # noqa: BLE001 - it failed before; what remains is to close
             self._log.exception("application_failed")
         if self.connection is not None:
-            self._end(reason)
+            self._end("the application failed")
 
     def store_failed(self, error: StoreFailed) -> None:
         """No number can be kept any more, so none may be used: end at once and stay ended until an operator acts."""
@@ -230,8 +233,8 @@ class Endpoint:
         if connection is not None:
             connection.close(at_once=True)
         self.session.connection_lost(f"the store failed: {error}")
-        while (event := self.session.next_event()) is not None:
-            self._tell(event)
+        if not self._pumping:
+            self._tell_rest()
 
     # --- from our side
 

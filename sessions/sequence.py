@@ -56,11 +56,15 @@ class Sequence:
         self._skip_to = 0
         self.next = self.handled = store.next_target
 
-    def reload(self) -> None:
-        """Begin a connection, or obey the store: what was read and not handled is expected again."""
+    def forget(self) -> None:
+        """The connection is gone, and with it its gap and early messages (quickfix-j 1243)."""
         self.early.clear()
         self._gap = None
         self._skip_to = 0
+
+    def reload(self) -> None:
+        """Begin a connection, or obey the store: what was read and not handled is expected again."""
+        self.forget()
         self.next = self.handled = self._store.next_target
 
     @property

@@ -227,6 +227,7 @@ class Session:
         self._first = None
         self._enter(Disconnected())
         self._out.close()
+        self._sequence.forget()
         if self.config.reset_on_disconnect or (self.config.reset_on_logout and self._clean):
             self._reset("configured to reset at the end of a session")
 
@@ -234,6 +235,7 @@ class Session:
         """The application failed on the last message: it stays unconfirmed, so the peer will be asked for it again."""
         self._sequence.reload()
         self._close(reason)
+        self._recalculate()
 
     # --- bytes in, events out, bytes out
 
