@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 import structlog
 
-from bridge.outputs.process import WAKE_FD, Started
+from bridge.outputs.process import WAKE_FD, Outputs, OutputsFailed, Started
+from bridge.outputs.tail import WakeSocket
+from bridge.settings import Settings
+from bridge.settings.tree import Outputs as Where
 
 START_WITHIN = 20.0  # seconds until the first process must have told that it runs
 STOP_WITHIN = 8.0  # seconds for a clean stop before it is killed
@@ -134,3 +137,88 @@ class OutputsChild:
             self.started = await self._launch()
             if self.started.error is not None:
                 _log.error("outputs do not start", error=self.started.error)
+
+
+class InlineOutputs:
+    """The same outputs in the engine's own loop, for tests and small machines: rendering and JSON then delay orders.
+
+    `settings` have their secrets resolved already. A part that fails is started again with growing pauses.
+    """
+
+    def __init__(self, settings: Settings, waker: Callable[[int | None], None]) -> None:
+        self._settings = settings
+        self._waker = waker
+        self._outputs: Outputs | None = None
+        self._pair: tuple[socket.socket, WakeSocket] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.started = Started()
+
+    async def start(self) -> Started:
+        """Open ports and begin; `error` says in one line why not."""
+        try:
+            self.started = await self._launch()
+        except OutputsFailed as error:
+            self.started = Started(error=str(error))
+        else:
+            self._watch = asyncio.create_task(self._keep_running(), name="inline outputs")
+        return self.started
+
+    async def stop(self) -> None:
+        """Tell what was released and end."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+            self._watch = None
+        await self._end()
+
+    async def _launch(self) -> Started:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        self._pair = ours, WakeSocket(theirs.detach())
+        try:
+            self._outputs = Outputs(self._settings, engine_pid=os.getpid(), wake=self._pair[1])
+            started = await self._outputs.start()
+        except OutputsFailed:
+            self._outputs = None
+            await self._end()
+            raise
+        self._waker(ours.fileno())
+        return started
+
+    async def _end(self) -> None:
+        self._waker(None)
+        outputs, self._outputs = self._outputs, None
+        if outputs is not None:
+            await outputs.stop()
+        if self._pair is not None:
+            self._pair[0].close()
+            self._pair[1].close()
+            self._pair = None
+
+    async def _keep_running(self) -> None:
+        pause = 0.5
+        while True:
+            if self._outputs is not None:
+                try:
+                    await asyncio.shield(self._outputs.failure)
+                except asyncio.CancelledError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it was, they are made anew from the cursors
+                    _log.error("outputs ended, starting them again", error=str(error), pause_s=pause)
+            await self._end()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 30.0)
+            try:
+                self.started = await self._launch()
+            except OutputsFailed as error:
+                _log.error("outputs do not start", error=str(error))
+
+
+def outputs_for(settings: Settings, waker: Callable[[int | None], None]) -> OutputsChild | InlineOutputs | None:
+    """What `outputs:` asks for, not yet started; None when it is off."""
+    if settings.outputs is Where.OFF:
+        return None
+    if settings.outputs is Where.INLINE:
+        return InlineOutputs(settings, waker)
+    return OutputsChild(settings.dump(), waker)

@@ -17,6 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from bridge.costs import arrival, end_cost, fill_cost
+from bridge.journal.file import FileJournal
 from bridge.orders.blotter import Blotter
 from bridge.orders.events import (
     CancelRequested,
@@ -45,9 +46,13 @@ def ns(time: datetime) -> int:
 
 
 class Script:
-    """Writes entries, folds them, and is a journal to read: both `Source` and `Head` of a tail."""
+    """Writes entries, folds them, and is a journal to read: both `Source` and `Head` of a tail.
 
-    def __init__(self, *, start: datetime = NINE, live_clock: bool = False) -> None:
+    With `journal` the entries go there too and bear its numbers.
+    """
+
+    def __init__(self, *, start: datetime = NINE, live_clock: bool = False, journal: FileJournal | None = None) -> None:
+        self._journal = journal
         self.entries: list[Entry] = []
         self.blotter = Blotter()
         self.released = 0
@@ -81,6 +86,10 @@ class Script:
     def now(self) -> datetime:
         return datetime.now(UTC) if self._live else self._time
 
+    @property
+    def next_seq(self) -> int:
+        return self._journal.next_seq if self._journal is not None else len(self.entries) + 1
+
     def later(self, seconds: float) -> None:
         self._time += timedelta(seconds=seconds)
 
@@ -90,9 +99,11 @@ class Script:
             known = self.blotter.order(event.order_id)
             account = known.account if known is not None else None
         prev = self.blotter.account_seq(account) if account is not None else 0
-        entry = Entry(len(self.entries) + 1, self.now, event, prev)
+        entry = Entry(self.next_seq, self.now, event, prev)
         order = self.blotter.apply(entry)
         self.entries.append(entry)
+        if self._journal is not None:
+            self._journal.append([entry])
         if not self.hold:
             self.released = entry.seq
         return order
@@ -115,7 +126,7 @@ class Script:
         **more: object,
     ) -> int:
         number = next(self._ids)
-        order_id = len(self.entries) + 1
+        order_id = self.next_seq
         self.add(
             OrderReceived(
                 order_id=order_id,
@@ -154,7 +165,7 @@ class Script:
     def fill(self, order_id: int, qty: str, px: str, *, late: bool = False, commission: str | None = None) -> None:
         order = self.blotter.order(order_id)
         assert order is not None
-        seq = len(self.entries) + 1
+        seq = self.next_seq
         fee = D(commission) if commission is not None else None
         self.add(
             OrderFilled(
