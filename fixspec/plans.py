@@ -6,11 +6,12 @@ an ExecutionReport(8) is written for every event of every order.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from operator import itemgetter
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -19,7 +20,8 @@ import msgspec
 from fixspec.enums import FixEnum
 from fixspec.errors import EncodeError
 from fixspec.fields import date_text, decimal_text
-from fixspec.fix44 import FIELDS
+from fixspec.fix44 import COMPONENTS, FIELDS, MESSAGES
+from fixspec.generate import Members
 from fixspec.messages import CUSTOM_FIELDS, Fields, Group
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -93,7 +95,7 @@ class Plan(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     by_tag: dict[int, Slot]
     write: Writer
-    """(Struct, timestamp formatter) → its fields as text, `other` last; EncodeError when a value cannot be sent."""
+    """(Struct, timestamp formatter) → its fields as text, `other` included; EncodeError when a value cannot be sent."""
 
 
 @cache
@@ -102,7 +104,7 @@ def plan(cls: type[msgspec.Struct]) -> Plan:
     hints = get_type_hints(cls)
     fields = [field for field in msgspec.structs.fields(cls) if field.name != "other"]
     slots = tuple(_slot(field.name, hints[field.name], field.required, field.default is False) for field in fields)
-    return Plan(cls, slots, {slot.tag: slot for slot in slots}, _writer(cls.__name__, slots))
+    return Plan(cls, slots, {slot.tag: slot for slot in slots}, _writer(cls, slots))
 
 
 def _slot(attr: str, hint: Any, required: bool, quiet: bool) -> Slot:
@@ -118,7 +120,7 @@ def _slot(attr: str, hint: Any, required: bool, quiet: bool) -> Slot:
     return Slot(attr, TAGS[attr], _KINDS[hint], required, quiet)
 
 
-def _writer(name: str, slots: tuple[Slot, ...]) -> Writer:
+def _writer(cls: type[msgspec.Struct], slots: tuple[Slot, ...]) -> Writer:
     """Generate the function that writes the fields of a Struct."""
     scope: dict[str, Any] = {
         "decimal_text": decimal_text,
@@ -126,20 +128,77 @@ def _writer(name: str, slots: tuple[Slot, ...]) -> Writer:
         "clean": _clean,
         "data": _data,
         "others": others,
+        "merged": _merged,
     }
-    lines = ["def write(m, timestamp):", "    b = ''"]
-    for slot in slots:
-        condition, body = _lines(slot, scope)
-        lines.append(f"    v = m.{slot.attr}")
-        if slot.required:
-            lines.extend(f"    {line}" for line in body)
-        else:
-            lines.append(f"    if {condition}:")
-            lines.extend(f"        {line}" for line in body)
-    lines.extend(["    if m.other:", "        b += others(m.other)", "    return b"])
-    exec(compile("\n".join(lines), f"<writer of {name}>", "exec"), scope)  # noqa: S102  # source is made of our own names
+    written = [(slot.tag, _statements(slot, scope)) for slot in slots]
+    whole = [line for _, lines in written for line in lines]
+    if issubclass(cls, Group):
+        scope["order"] = _order(cls.count_tag, frozenset(slot.tag for slot in slots))
+        pieces = [line for tag, lines in written for line in ("b = ''", *lines, f"a(({tag}, b))")]
+        _define(cls, "pieces", ["out = []", "a = out.append", *pieces, "return out"], scope)
+        special = ["if m.other:", "    return merged(pieces(m, timestamp), m.other, order)"]
+        _define(cls, "write", [*special, "b = ''", *whole, "return b"], scope)
+    else:
+        _define(cls, "write", ["b = ''", *whole, "if m.other:", "    b += others(m.other)", "return b"], scope)
     write: Writer = scope["write"]
     return write
+
+
+def _define(cls: type, name: str, lines: list[str], scope: dict[str, Any]) -> None:
+    source = "\n    ".join([f"def {name}(m, timestamp):", *lines])
+    exec(compile(source, f"<{name} {cls.__name__}>", "exec"), scope)  # noqa: S102  # made of our own names and numbers
+
+
+def _statements(slot: Slot, scope: dict[str, Any]) -> list[str]:
+    condition, body = _lines(slot, scope)
+    if slot.required:
+        return [f"v = m.{slot.attr}", *body]
+    return [f"v = m.{slot.attr}", f"if {condition}:", *(f"    {line}" for line in body)]
+
+
+def _merged(pieces: list[tuple[int, str]], other: Fields, order: dict[int, int]) -> str:
+    """A group entry with `other`: every field in its place, an unknown one behind the field it came after.
+
+    Behind the last field of the last entry nobody could tell that it belongs to the group, so it never stays there.
+    """
+    placed = [(order[tag], text) for tag, text in pieces]
+    place = 0
+    for field in other:
+        place = order.get(field[0], place)
+        placed.append((place, others((field,))))
+    return "".join([text for _, text in sorted(placed, key=itemgetter(0))])
+
+
+def _order(count_tag: int, tags: frozenset[int]) -> dict[int, int]:
+    """Tag → place within an entry of the group counted by `count_tag` which has all of `tags`.
+
+    Fields of a nested group share its place. NoSides(552) and others count different groups in different messages.
+    """
+    for _, _, group in _groups((*COMPONENTS.values(), *(members for _, _, members in MESSAGES.values())), count_tag):
+        order: dict[int, int] = {}
+        _place(group, order, None)
+        if tags <= set(order):
+            return order
+    raise KeyError(count_tag)
+
+
+def _place(members: Members, order: dict[int, int], at: int | None) -> None:
+    for member in members:
+        if isinstance(member[0], str):
+            _place(COMPONENTS[member[0]], order, at)
+            continue
+        order.setdefault(member[0], len(order) if at is None else at)
+        if len(member) == 3:
+            _place(member[2], order, order[member[0]])
+
+
+def _groups(blocks: Iterable[Members], count_tag: int) -> Iterator[tuple[int, bool, Members]]:
+    for members in blocks:
+        for member in members:
+            if len(member) == 3:
+                if member[0] == count_tag:
+                    yield member
+                yield from _groups([member[2]], count_tag)
 
 
 def _lines(slot: Slot, scope: dict[str, Any]) -> tuple[str, list[str]]:

@@ -147,6 +147,19 @@ def test_a_message_not_served_is_written_as_it_came() -> None:
     assert read(Encoder("BRIDGE", "CLIENT").encode(message, 1, SENT)).message == message
 
 
+def test_fields_of_a_group_entry_which_we_do_not_use_return_to_their_place() -> None:
+    entries = (
+        *((702, "2"), (703, "TOT"), (704, "5"), (539, "1"), (524, "n"), (525, "D")),
+        *((703, "FIN"), (9001, "u"), (705, "1")),
+    )
+    before = ((721, "P"), (728, "0"), (715, "20260302"), (453, "1"), (448, "X"), (1, "A"), (581, "1"))
+    prices = ((730, "1"), (731, "1"), (734, "1"))
+    message = read(message_of("AP", *before, *prices, *entries, (753, "1"), (707, "CASH"), (708, "2.5"))).message
+    assert message.positions[0].other == ((539, b"1"), (524, b"n"), (525, b"D"))  # type: ignore[union-attr]
+    assert message.positions[1].other == ((9001, b"u"),)  # type: ignore[union-attr]
+    assert read(encode(HEADER, message)).message == message
+
+
 def test_a_resent_message_keeps_everything_but_its_times() -> None:
     raw = Encoder("BRIDGE", "CLIENT").encode(ORDER, 3, SENT, poss_resend=True)
     again = restamp(raw, b"20260302-15:00:00.000")
