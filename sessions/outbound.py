@@ -182,8 +182,9 @@ class Outbound:
     def want(self, begin: int, end: int) -> None:
         """The peer asks for begin <= MsgSeqNum(34) <= end again. One slice goes at once, the rest by `work`."""
         self._stop()
+        first = not self._resends
         self._resends.want(begin, end)
-        if len(self._resends) == 1:
+        if first:
             self.work()
 
     def work(self) -> None:

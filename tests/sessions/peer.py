@@ -46,8 +46,10 @@ class Heard:
     def __contains__(self, tag):
         return any(name == str(tag) for name, _ in self.pairs)
 
-    def __repr__(self):
+    def __str__(self):
         return "|".join("=".join(pair) for pair in self.pairs)
+
+    __repr__ = __str__
 
 
 def split(data):
