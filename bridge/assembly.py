@@ -1,9 +1,11 @@
 """Settings → parts: everything the daemon is put together from, each with one clear sentence when it cannot be had."""
 
+import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ssl import SSLContext, SSLError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from bridge.brokers.paper.broker import PaperBroker
 from bridge.brokers.paper.model import AccountTerms as PaperAccount
@@ -11,12 +13,16 @@ from bridge.desk import AccountTerms, OpeningHours
 from bridge.instruments import InstrumentFileError, Instruments
 from bridge.interfaces import BrokerAdapter, Clock, JournalError, MarketData
 from bridge.journal.file import FileJournal
+from bridge.journal.head import HeadWriter
 from bridge.marketdata.push import PushSource
 from bridge.marketdata.quotes import QuoteBook
 from bridge.marketdata.replay import ReplaySource
 from bridge.marketdata.synthetic import SyntheticSource
 from bridge.orders.market import Instrument
 from bridge.orders.terms import SessionKind, SessionTerms, UnknownTags
+from bridge.outputs.child import OutputsChild
+from bridge.outputs.process import Outputs as InlineOutputs
+from bridge.outputs.process import OutputsFailed, Started
 from bridge.plugins import PluginError, create
 from bridge.risk.chain import RiskChain
 from bridge.risk.limits import LimitError, Limits, Row, broker_rows, row
@@ -24,7 +30,7 @@ from bridge.risk.portfolio import Portfolio
 from bridge.risk.standard import standard_checks
 from bridge.settings import BrokerSpec, Settings
 from bridge.settings.preflight import listen_failure
-from bridge.settings.tree import Durability, Tls
+from bridge.settings.tree import Durability, Outputs, Tls
 from bridge.vitals import Vitals
 from sessions.config import CancelScope
 from sessions.tls import server_context
@@ -39,8 +45,6 @@ class StartFailed(Exception):
 
 def journal(settings: Settings, clock: Clock) -> FileJournal:
     """The book of record, locked and recovered."""
-    import asyncio
-
     wanted = settings.journal
     durability = wanted.durability or (Durability.SYNC if settings.live else Durability.WRITE)
     try:
@@ -209,9 +213,34 @@ def cannot_listen(host: str, port: int, error: OSError) -> str:
     return listen_failure(host, port, error)
 
 
-async def outputs(daemon: "Daemon") -> Any:
+class Watchers(Protocol):
+    """MQTT, metrics and HTTP as the daemon sees them."""
+
+    async def stop(self) -> None:
+        """Tell what was released, then end."""
+        ...
+
+
+async def outputs(settings: Settings, head: HeadWriter | None) -> tuple[Watchers | None, Started]:
     """MQTT, metrics and HTTP: a process of their own, in this loop, or not at all."""
-    return None
+    if settings.outputs is Outputs.OFF:
+        return None, Started()
+    if settings.outputs is Outputs.INLINE:
+        inline = InlineOutputs(settings, engine_pid=os.getpid())
+        try:
+            return inline, await inline.start()
+        except OutputsFailed as error:
+            raise StartFailed(str(error)) from error
+
+    def wake(fd: int | None) -> None:
+        if head is not None:
+            head.wake_fd = fd
+
+    child = OutputsChild(settings.dump(), wake)
+    started = await child.start()
+    if started.error is not None:
+        raise StartFailed(started.error)
+    return child, started
 
 
 def gauges(daemon: "Daemon", vitals: Vitals) -> None:

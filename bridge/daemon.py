@@ -225,7 +225,7 @@ class Daemon:
         except OSError as error:
             raise StartFailed(assembly.cannot_listen(fix.host, fix.port, error)) from error
         self._closers.append(("FIX sessions", self._log_out))
-        self.outputs = await assembly.outputs(self)
+        self.outputs, self.watching = await assembly.outputs(settings, self.journal.head)
         if self.outputs is not None:
             self._closers.append(("outputs", self.outputs.stop))
 

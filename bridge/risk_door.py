@@ -2,9 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from bridge.control_commands import LimitState
+import msgspec
+
+from bridge.control_commands import KillReport, KillStep, LimitState
 from bridge.engine import Engine
-from bridge.orders.events import LimitChanged, Scope
+from bridge.orders.events import Initiator, LimitChanged, Scope, TradingHalted, TradingState
+from bridge.orders.order import Order
 from bridge.problems import refuse
 from bridge.risk.chain import RiskChain
 from bridge.risk.limits import Limit, LimitError, parse_limit
@@ -19,6 +22,7 @@ class RiskDesk:
         self._chain = chain
         self._limits = chain.portfolio.limits
         self._loosen_delay = loosen_delay
+        self._kills: dict[int, KillReport] = {}
         self._parameters = {each.name: each for each in PARAMETERS}
 
     def limits(self) -> tuple[LimitState, ...]:
@@ -112,3 +116,52 @@ class RiskDesk:
         if parameter.strictest is Strictest.SMALLEST:
             return new.value <= before.value
         return parameter.strictest is Strictest.LARGEST and new.value >= before.value
+
+    # --- kill --------------------------------------------------------------------------------------------------------
+
+    def kill(self, scope: Scope, name: str, reason: str, who: str, flatten: bool) -> KillReport:
+        """Fence the scope and cancel everything in it; the report is complete when the brokers have nothing left."""
+        engine = self._engine
+        engine.refresh()
+        epoch = engine.desk.blotter.kill_epoch + 1
+        event = TradingHalted(
+            scope=scope, name=name, state=TradingState.CANCEL_ONLY, who=who, reason=reason, kill_epoch=epoch
+        )
+        engine.record(event)
+        orders = [order for order in engine.desk.blotter.open_orders() if within(order, scope, name)]
+        fenced = KillStep("fenced", engine.desk.now)
+        engine.cancel_orders(orders, Initiator.KILL, text=f"kill: {reason}")
+        engine.refresh()
+        report = KillReport(
+            kill_id=epoch,
+            scope=scope,
+            name=name,
+            who=who,
+            reason=reason,
+            flatten=flatten,
+            seq=engine.desk.blotter.seq,
+            steps=(fenced, KillStep("cancels sent", engine.desk.now, len(orders))),
+        )
+        self._kills[epoch] = report
+        return report
+
+    def kill_report(self, kill_id: int) -> KillReport | None:
+        """How far a kill is."""
+        report = self._kills.get(kill_id)
+        if report is None:
+            return None
+        orders = self._engine.desk.blotter.open_orders()
+        left = tuple(order.order_id for order in orders if within(order, report.scope, report.name))
+        return msgspec.structs.replace(report, left=left, complete=not left)
+
+
+def within(order: Order, scope: Scope, name: str) -> bool:
+    """Is the order in the scope of a kill?"""
+    return {
+        Scope.GLOBAL: True,
+        Scope.BROKER: order.broker == name,
+        Scope.ACCOUNT: order.account == name,
+        Scope.STRATEGY: (order.strategy or "") == name,
+        Scope.SESSION: order.session_id == name,
+        Scope.SYMBOL: order.symbol == name,
+    }[scope]

@@ -56,7 +56,12 @@ def start(found: Settings, sources: list[Path], *, plain_asyncio: bool = False) 
     def announce(running: "Daemon") -> None:
         banner.show(
             found,
-            banner.Started(fix_port=running.acceptor.port, notes=tuple(running.notes)),
+            banner.Started(
+                fix_port=running.acceptor.port,
+                http_port=running.watching.http_port,
+                mqtt=running.watching.mqtt,
+                notes=(*running.notes, *([running.watching.watch] if running.watching.watch else [])),
+            ),
             files=sources,
             console=console(),
         )
