@@ -162,7 +162,9 @@ class Metrics:
         self._stages = histogram("stage_duration_seconds", "Time in each stage of the order path.", "stage", "broker")
         self._vitals_time = gauge("vitals_timestamp_seconds", "When the engine last told its vitals, Unix time.")
         self._session_up = gauge("fix_session_up", "1 while the FIX session is logged on.", "session")
-        self._session_hours = gauge("fix_session_in_hours", "1 while the FIX session should be on.", "session")
+        self._session_hours = gauge(
+            "fix_session_scheduled", "1 in the hours in which the FIX session should be on.", "session"
+        )
         self._seqnum = gauge("fix_session_seqnum", "Next MsgSeqNum(34).", "session", "direction")
         self._messages = counter("fix_messages", "FIX messages.", "session", "direction", "msg_type")
         self._resends = counter("fix_resend_requests", "ResendRequests(2).", "session", "direction")
@@ -177,7 +179,9 @@ class Metrics:
         self._pnl = gauge("account_day_pnl_usd", "Equity less equity at the start of the day.", "account")
         self._power = gauge("account_buying_power_usd", "Buying power.", "account")
         self._adapter_up = gauge("adapter_up", "1 while the broker connection takes opening orders.", "broker")
-        self._trading_hours = gauge("trading_hours", "1 while the broker should be connected.", "broker")
+        self._trading_hours = gauge(
+            "adapter_scheduled", "1 in the hours in which the broker should be connected.", "broker"
+        )
         self._snapshot_age = gauge(
             "adapter_snapshot_age_seconds", "Age of the broker's last whole statement.", "broker", "account"
         )
