@@ -115,6 +115,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exec_inst: tuple[ExecInst, ...] = ()
     min_qty: Decimal | None = None
     max_floor: Decimal | None = None
+    peg_offset_value: Decimal | None = None  # PegOffsetValue(211): how far a trailing stop follows
     trading_session_id: str | None = None
     security_type: SecurityType | None = None
     currency: str | None = None
