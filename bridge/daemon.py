@@ -34,6 +34,7 @@ from bridge.outputs.fix import FixReports
 from bridge.pulse import Pulse
 from bridge.reconciler import Reconciler
 from bridge.risk.chain import RiskChain
+from bridge.risk.watch import Watch
 from bridge.risk_door import RiskDesk
 from bridge.settings import Settings
 from bridge.stages import Stages
@@ -51,6 +52,7 @@ log = structlog.get_logger()
 RECONCILE_EVERY = 60.0
 SETTLE_EVERY = 2.0
 STATEMENT_EVERY = 5.0
+RISK_EVERY = 0.25
 VITALS_EVERY = 1.0
 
 
@@ -91,6 +93,7 @@ class Daemon:
         self._open_sessions()
         self._recover()
         await self._connect()
+        await self._risk_tick()
         await self._open_ports()
         self._watch()
         log.info("started", fix_port=self.acceptor.port, seq=self.journal.durable, epoch=self.journal.epoch)
@@ -108,6 +111,7 @@ class Daemon:
             opening_hours=assembly.opening_hours(settings),
         )
         self.chain: RiskChain = assembly.risk(settings)
+        self.risk_watch = Watch(self.chain)
         stages = Stages(self.vitals, time.perf_counter_ns)
         self.fix = FixReports(terms, self._tell)
         self.router = Router(self.adapters, lambda said: self.engine.on_report(said), self.clock.utc_ns)
@@ -123,6 +127,7 @@ class Daemon:
             journal_failed=self._journal_failed,
             followers=(self.chain.portfolio,),
             stages=stages,
+            due=self.risk_watch.due,
         )
         self.orders.attach(self.engine)
         self.reconciler = Reconciler(self.engine, self.adapters, self.clock)
@@ -239,6 +244,7 @@ class Daemon:
         self.vitals.gauges = self._gauges
         self._every(VITALS_EVERY, self._tell_vitals)
         self._every(STATEMENT_EVERY, self._statements, at_once=True)
+        self._every(RISK_EVERY, self._risk_tick)
         self._every(RECONCILE_EVERY, self._reconcile)
         self._every(SETTLE_EVERY, self.reconciler.settle_unknown)
 
@@ -338,6 +344,13 @@ class Daemon:
             for statement in accounts:
                 self.desk.state_account(statement)
             self.desk.state_positions(positions)
+
+    async def _risk_tick(self) -> None:
+        """Trading days that begin, losses that latch; and marks kept fresh, so that orders need not wait for them."""
+        self.engine.refresh()
+        decisions = self.risk_watch.tick(self.desk, self.desk.accounts)
+        if decisions.events:
+            self.engine.record(*decisions.events)
 
     async def _reconcile(self) -> None:
         for name in self.adapters:

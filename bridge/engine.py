@@ -44,7 +44,9 @@ class Follower(Protocol):
 
 
 class Engine:
-    """See the module. `perf_ns` is a clock for durations, ns; `failed` is told once when the journal has failed."""
+    """See the module. `perf_ns` is a clock for durations, ns; `failed` is told once when the journal has failed; `due`
+    says what risk wants committed because of what was.
+    """
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Engine:
         journal_failed: Callable[[str], None],
         followers: Sequence[Follower] = (),
         stages: Stages | None = None,
+        due: Callable[[], Sequence[Event]] = tuple,
     ) -> None:
         self.desk = desk
         self._blotter: Blotter = desk.blotter
@@ -69,6 +72,7 @@ class Engine:
         self._stages = stages
         self._followers = (*followers, stages) if stages is not None else tuple(followers)
         self._journal_failed = journal_failed
+        self._due = due
         self.gate = Gate(journal, sinks, sink_failed)
         self._queue: deque[Callable[[], None]] = deque()
         self._busy = False
@@ -87,11 +91,20 @@ class Engine:
         try:
             self._begin()
             work()
+            self._follow_up()
             while self._queue:
                 self._begin()
                 self._queue.popleft()()
+                self._follow_up()
         finally:
             self._busy = False
+
+    def _follow_up(self) -> None:
+        """Commit what follows from what was just committed: a strategy disabled for what it did (`due`)."""
+        events = self._due()
+        if events and self.desk.unavailable is None:
+            self.desk.next_seq = self._journal.next_seq
+            self.commit(events)
 
     def refresh(self) -> None:
         """Bring the view's time up to now, for who looks at it between pieces of work."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from bridge.orders.events import Entry, Mode, Scope, TradingState
+from bridge.orders.events import Entry, Mode, Reservation, Scope, TradingState
 from bridge.orders.market import Instrument, Quote, Tick, Trade
 from bridge.orders.order import Order
 from bridge.orders.reasons import Rejection
@@ -368,6 +368,10 @@ class RiskLayer(Protocol):
 
     def check(self, order: Order, view: View) -> Rejection | None:
         """None when the order may pass; the first hard failure otherwise. Synchronous, reserves nothing itself."""
+        ...
+
+    def reservation(self) -> Reservation | None:
+        """What to set aside for the order that `check` let pass last: it goes into the event that sends it."""
         ...
 
 

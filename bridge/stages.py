@@ -6,7 +6,7 @@ Durations come from one monotonic clock in ns. Nothing here can fail an order: w
 from collections.abc import Callable
 
 from bridge.interfaces import RiskLayer, View
-from bridge.orders.events import Entry, OrderAccepted, OrderFilled, OrderRejected, OrderRouted
+from bridge.orders.events import Entry, OrderAccepted, OrderFilled, OrderRejected, OrderRouted, Reservation
 from bridge.orders.order import Order
 from bridge.orders.reasons import Rejection
 from bridge.vitals import Histogram, Vitals
@@ -71,3 +71,7 @@ class _TimedRisk:
         rejection = self._risk.check(order, view)
         self._histogram.observe(self._perf_ns() - began)
         return rejection
+
+    def reservation(self) -> Reservation | None:
+        """As the layer inside."""
+        return self._risk.reservation()

@@ -200,7 +200,7 @@ def replace(
         desk.excluded = None
     if rejection is not None:
         return refused(terms, header, message, order, CxlRejReason.BROKER_OPTION, rejection)
-    return (event,)
+    return (exchange(event, reserved=risk.reservation()),)
 
 
 def not_now(order: Order | None) -> tuple[CxlRejReason, Rejection] | None:

@@ -56,7 +56,10 @@ def new_order(
     if rejection is not None:
         return (event, rejected(event.order_id, rejection, "validation" if rejection.rule is None else "risk"))
     client_id = broker_client_id(session_id, event.cl_ord_id, event.transact_time.date())
-    return (event, OrderRouted(order_id=event.order_id, broker=event.broker, broker_client_id=client_id))
+    routed = OrderRouted(
+        order_id=event.order_id, broker=event.broker, broker_client_id=client_id, reserved=risk.reservation()
+    )
+    return (event, routed)
 
 
 def verdict(

@@ -110,6 +110,7 @@ class Cost(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     decision_slippage_bps: Decimal | None = None
     improvement_bps: Decimal | None = None  # against the far touch, marketable orders only, gain positive
     dropped: str | None = None  # why a sample is missing: no_quote, stale_quote, source
+    source: str | None = None  # where `mid` comes from, as ArrivalSource(5708)
 
 
 class Reservation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -507,11 +508,15 @@ class LimitChanged(Event, frozen=True, kw_only=True):
 
 
 class DayOpened(Event, frozen=True, kw_only=True):
-    """The account's trading day began with this equity (SOD), in the account's currency."""
+    """The account's trading day began with this equity (SOD), in the account's currency.
+
+    A second entry of the same day tells only a new `high`, the day's highest equity (for drawdown).
+    """
 
     account: str
     day: date
     equity: Decimal
+    high: Decimal | None = None
 
 
 class BreakFound(Event, frozen=True, kw_only=True):

@@ -186,3 +186,4 @@ class BrokerAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     taken_ns: int
     margin_account: bool = False
     shorting_allowed: bool = False
+    net_transfers: Decimal = Decimal(0)  # money moved in less money moved out since the account's trading day began

@@ -10,12 +10,13 @@ from decimal import Decimal
 import msgspec
 
 from bridge.interfaces import Borrow, BrokerAdapter, Mark, Position, View, Working
-from bridge.orders.events import Scope, TradingState
-from bridge.orders.market import Instrument, Quote, Trade
+from bridge.orders.events import Reservation, Scope, TradingState
+from bridge.orders.market import AssetClass, Instrument, Quote, Trade
 from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.orders.reports import BrokerAccount
 from bridge.risk.limits import Bound, Table
+from bridge.risk.marks import Marks, Totals, margin_rate
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.pricing import ONE, NoPrice, Reference, reference, valuation
 from fixspec.enums import OrdType, Side
@@ -48,6 +49,8 @@ class Case:
     """One order before its decision. Built for each order, never kept."""
 
     __slots__ = (
+        "_equity",
+        "_totals",
         "broker",
         "buy",
         "explaining",
@@ -57,6 +60,7 @@ class Case:
         "lessening",
         "limits",
         "line",
+        "marks",
         "missing",
         "now_ns",
         "order",
@@ -80,10 +84,13 @@ class Case:
         "worst_short",
     )
 
-    def __init__(self, order: Order, view: View, portfolio: Portfolio) -> None:
+    def __init__(self, order: Order, view: View, portfolio: Portfolio, marks: Marks) -> None:
         self.order = order
         self.view = view
         self.portfolio = portfolio
+        self.marks = marks
+        self._totals: Totals | None = None
+        self._equity: Decimal | None = None
         self.now_ns = now = view.now_ns
         self.seen: Seen | None = None
         self.explaining = False
@@ -120,7 +127,7 @@ class Case:
         else:
             self.pos = pos = holding.pos
             bought, sold = holding.buy, holding.sell
-            if line is not None:
+            if line is not None and line.link is None:
                 if line.buy:
                     bought -= line.qty
                 else:
@@ -130,6 +137,17 @@ class Case:
         qty = leaves if leaves is not None else ZERO
         if line is not None and line.qty > qty:
             qty = line.qty  # a replace counts the larger of old and new until it is answered
+        if order.cl_ord_link_id is not None and holding is not None:
+            # of legs that cancel each other only the largest counts
+            legs = holding.groups.get((buy, order.cl_ord_link_id))
+            if legs is not None and portfolio.linked(order):
+                largest = max(legs.values())
+                if buy:
+                    self.others_buy = bought = bought - largest
+                else:
+                    self.others_sell = sold = sold - largest
+                others = max((leg for order_id, leg in legs.items() if order_id != order.order_id), default=ZERO)
+                qty = max(qty, others)
         self.worst_qty = qty
         if buy:
             self.worst_long = pos + bought + qty
@@ -182,6 +200,75 @@ class Case:
             if (new is None) != (was is None) or (new is not None and was is not None and new > was):
                 return False
         return True
+
+    # --- the account -------------------------------------------------------------------------------------------------
+
+    @property
+    def totals(self) -> Totals:
+        """The account's portfolio at market."""
+        if self._totals is None:
+            self._totals = self.marks.totals(self.order.account, self)
+        return self._totals
+
+    @property
+    def equity(self) -> Decimal | None:
+        """E for ratios: the broker's fresh net liquidation value, at least `PX.equity_floor`; None when too old."""
+        if self._equity is None:
+            statement = self.statement
+            if statement is None or self.now_ns > statement.taken_ns + self.table.equity_age:
+                return None
+            self._equity = max(statement.equity, self.table.equity_floor)
+        return self._equity
+
+    def no_equity(self, rule: str) -> Rejection:
+        """The refusal when the account's statement is missing or too old."""
+        account = self.order.account
+        if self.statement is None:
+            return self.no(rule, ReasonCode.NO_EQUITY, f"the broker has told nothing about account {account} yet")
+        age = (self.now_ns - self.statement.taken_ns) / 1_000_000_000
+        return self.no(rule, ReasonCode.NO_EQUITY, f"the broker's statement of account {account} is {age:.0f} s old")
+
+    def unpriced(self, rule: str) -> Rejection | None:
+        """The refusal when a sum over the account is not known: a holding without a price or a rate. None: it is."""
+        totals = self.totals
+        if totals.unpriced:
+            symbol = next(iter(totals.unpriced))
+            text = f"the exposure of account {self.order.account} is not known: no fresh price or rate of {symbol}"
+            return self.no(rule, ReasonCode.NO_REFERENCE_PRICE, text)
+        if totals.currencies:
+            currency = self.marks.fresh_rates(totals, self.order.account, self)
+            if currency is not None:
+                text = f"the exposure of account {self.order.account} is not known: no fresh rate of {currency}"
+                return self.no(rule, ReasonCode.NO_REFERENCE_PRICE, text)
+        return None
+
+    def reservation(self) -> Reservation:
+        """What is set aside when the order passes, as far as it can be valued (RISK-TCA 2.5)."""
+        value = self.value
+        if value is None:
+            return Reservation(price=self.price)
+        margin, funds = self.needs(value) if self.opening else (ZERO, ZERO)
+        return Reservation(price=self.price, value=value, margin=margin, funds=funds)
+
+    def needs(self, value: Decimal) -> tuple[Decimal, Decimal]:
+        """What an order of this value takes of our own buying power and of the broker's.
+
+        Cash accounts: value and expected fees. Margin accounts: initial margin of ours, value of the broker's, which
+        states its buying power as the value it still takes. Futures with a table margin: that of both.
+        """
+        product, table = self.product, self.table
+        assert product is not None
+        cash = self.statement is None or not self.statement.margin_account
+        contract = table.bounds.get("R10.margin")
+        if contract is not None and product.asset_class is AssetClass.FUTURE:
+            need = contract.block * (self.leaves or ZERO)
+            return need, need
+        if product.asset_class is AssetClass.FUTURE:
+            return value, value
+        if cash:
+            need = value * (1 + table.number("R10.fees"))
+            return need, need
+        return value * margin_rate(product.asset_class, not self.buy, cash, table), value
 
     # --- for rules ---------------------------------------------------------------------------------------------------
 

@@ -12,10 +12,12 @@ from typing import Protocol
 import msgspec
 
 from bridge.interfaces import View
+from bridge.orders.events import Reservation
 from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case
 from bridge.risk.limits import Limits
+from bridge.risk.marks import Marks
 from bridge.risk.portfolio import Portfolio
 
 
@@ -69,7 +71,9 @@ class RiskChain:
 
     def __init__(self, checks: Sequence[Rule], portfolio: Portfolio | None = None) -> None:
         self.portfolio = portfolio if portfolio is not None else Portfolio(Limits())
+        self.marks = Marks(self.portfolio)
         self.checks = tuple(checks)
+        self._last: Case | None = None
         self._all = tuple(check.check for check in checks)
         self._always = tuple(check.check for check in checks if not check.opening)
         self.passed = 0
@@ -81,7 +85,8 @@ class RiskChain:
 
         Synchronous and without effect: the reservation is the fold of the entries that follow, in the same turn.
         """
-        case = Case(order, view, self.portfolio)
+        self._last = None
+        case = Case(order, view, self.portfolio, self.marks)
         for check in self._all if case.opening else self._always:
             rejection = check(order, case)
             if rejection is not None:
@@ -89,14 +94,26 @@ class RiskChain:
                 self.refused[rule] = self.refused.get(rule, 0) + 1
                 return rejection
         self.passed += 1
+        self._last = case
         for warning in case.warnings:
             rule = warning.rule or "?"
             self.warned[rule] = self.warned.get(rule, 0) + 1
         return None
 
+    def reservation(self) -> Reservation | None:
+        """What to set aside for the order that `check` let pass last; None when it refused.
+
+        Goes into the OrderRouted or ReplaceRequested of the same turn.
+        """
+        return self._last.reservation() if self._last is not None else None
+
+    def estimate(self, order: Order, view: View) -> Reservation:
+        """What to set aside for an order that nobody asked about: one found at the broker (OrderAdopted)."""
+        return Case(order, view, self.portfolio, self.marks).reservation()
+
     def explain(self, order: Order, view: View) -> list[Verdict]:
         """What every rule says, in order, with nothing placed (DryRun(5746), `fixbridge risk explain`)."""
-        case = Case(order, view, self.portfolio)
+        case = Case(order, view, self.portfolio, self.marks)
         case.explaining = True
         return [verdict(check, order, case) for check in self.checks]
 

@@ -107,12 +107,17 @@ def row(rule: str, text: str, scope: Scope = Scope.GLOBAL, name: str = "") -> Ro
     parameter = BY_NAME.get(rule)
     if parameter is None and rule.partition(".")[0] in {p.rule for p in PARAMETERS}:
         raise LimitError(f"{rule} is not a parameter; known are {', '.join(BY_NAME)}")
-    if (scope is Scope.GLOBAL) != (name == ""):
-        raise LimitError(f"scope {scope.value} {'takes no' if scope is Scope.GLOBAL else 'needs a'} name")
+    check_place(scope, name)
     limit = parse_limit(text, parameter.unit if parameter is not None else Unit.BASE)
     if limit.mode is not LimitMode.BLOCK and rule in ALWAYS_ON:
         raise LimitError(f"{rule} cannot be switched off")
     return Row(rule, scope, name, limit)
+
+
+def check_place(scope: Scope, name: str) -> None:
+    """Raises LimitError for a global limit with a name, or any other without one."""
+    if (scope is Scope.GLOBAL) != (name == ""):
+        raise LimitError(f"scope {scope.value} {'takes no' if scope is Scope.GLOBAL else 'needs a'} name")
 
 
 def broker_rows(broker: str, risk: Mapping[str, Any]) -> list[Row]:
@@ -405,6 +410,12 @@ class Limits:
             for scope, who in places
             if (scope is Scope.GLOBAL or who) and (limit := explicit.get((name, scope, who))) is not None
         ]
+
+    def built_in_tightest(self, parameter: Parameter) -> Limit:
+        """The profile's value, of all asset classes the tightest."""
+        found = [self._built_in(parameter, asset_class) for asset_class in (None, *parameter.classes)]
+        choose = max if parameter.strictest is Strictest.LARGEST else min
+        return choose(found, key=lambda limit: INFINITY if limit.value is None else limit.value)
 
     def _built_in(self, parameter: Parameter, asset_class: AssetClass | None) -> Limit:
         if self.profile == "none" and not parameter.aside and parameter.name not in ALWAYS_ON:

@@ -1,142 +1,84 @@
 """What is held, reserved and counted, as the entries so far made it: a pure fold, so a restart loses nothing.
 
-Every order under way is a `Line` with what it may still execute at worst. `Holding` sums the lines of one account and
-symbol and adds the position from fills; sums move by differences, never by loops, so a decision costs the same with one
-working order as with five thousand. Source: RISK-TCA sections 1 and 2.5.
+Every order under way is a `Line` with what it may still execute at worst; `Holding` and `AccountBook` carry the sums.
+They move by differences, never by loops, so a decision costs the same with one working order as with five thousand.
+Source: RISK-TCA sections 1 and 2.5.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from bridge.orders.events import (
     CancelRejected,
     DayOpened,
     Entry,
     LimitChanged,
+    OrderAccepted,
+    OrderAdopted,
     OrderReceived,
+    OrderReplaced,
+    OrderRestated,
     OrderRouted,
     ReplaceRequested,
     Scope,
     TradingHalted,
     TradingResumed,
+    TradingState,
 )
 from bridge.orders.order import ZERO, Order
+from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.counters import Bucket, Day, LookAlikes, Sizes
+from bridge.risk.day import DayRoll
+from bridge.risk.holdings import AccountBook, Holding, Line, Rates, day_traded, meeting_px, reserved_qty
 from bridge.risk.limits import Limits, utc_ns
 from bridge.risk.states import States
-from fixspec.enums import CxlRejResponseTo, OrdType, Side, TimeInForce
+from bridge.risk.triggers import Triggers
+from fixspec.enums import CxlRejResponseTo, Side
 
-ANY_PRICE_BUY = Decimal("Infinity")  # a market order meets every price
-STOPS = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
-
-
-def reserved_qty(order: Order) -> Decimal:
-    """What an order may still execute at worst: the larger of old and requested leaves until a replace is answered, in
-    full while a cancel is pending or an outcome unknown, nothing once it has ended or is a day order done for the day.
-
-    A CashOrderQty(152) order has no quantity; it is reckoned at the bid it met on arrival (the lower price, the larger
-    quantity), which is in the journal.
-    """
-    if order.closed is not None or (order.done_for_day and order.time_in_force is TimeInForce.DAY):
-        return ZERO
-    if order.order_qty is not None:
-        return order.reserved_qty
-    if order.cash_order_qty is None:
-        return ZERO
-    left = order.cash_order_qty - order.gross * order.multiplier
-    arrival = order.arrival
-    px = (arrival.bid or arrival.mid if arrival is not None else None) or order.price
-    if left <= 0 or px is None or px <= 0:
-        return ZERO
-    return left / (px * order.multiplier)
-
-
-def meeting_px(order: Order) -> Decimal | None:
-    """The price at which a working order may meet an own opposite one: the more aggressive of old and requested terms.
-
-    None for a stop, which rests in no book until it is triggered.
-    """
-    if order.ord_type is OrdType.STOP or (order.ord_type is OrdType.STOP_LIMIT and order.held):
-        return None
-    buy = order.side is Side.BUY
-    px = order.price if order.price is not None else (ANY_PRICE_BUY if buy else ZERO)
-    pending = order.pending_replace
-    if pending is not None and pending.price is not None:
-        px = max(px, pending.price) if buy else min(px, pending.price)
-    return px
-
-
-class Line:
-    """One working order, as it is reserved."""
-
-    __slots__ = ("buy", "holding", "order", "px", "qty")
-
-    def __init__(self, order: Order, holding: "Holding", qty: Decimal, px: Decimal | None) -> None:
-        self.order = order
-        self.holding = holding
-        self.buy = order.side is Side.BUY
-        self.qty = qty
-        self.px = px
-
-
-class Holding:
-    """One account and symbol: signed position from fills, and the sums over working orders."""
-
-    __slots__ = ("account", "bids", "buy", "buys", "offers", "pos", "sell", "sells", "symbol")
-
-    def __init__(self, account: str, symbol: str) -> None:
-        self.account = account
-        self.symbol = symbol
-        self.pos = ZERO
-        self.buy = ZERO  # B, sum of leaves of working buys
-        self.sell = ZERO  # S, sum of leaves of working sells
-        self.buys = 0
-        self.sells = 0
-        self.bids: list[Decimal] = []  # prices of working buys, ascending: the last is the best
-        self.offers: list[Decimal] = []  # prices of working sells, ascending: the first is the best
-
-    @property
-    def worst_long(self) -> Decimal:
-        """WL = pos + B."""
-        return self.pos + self.buy
-
-    @property
-    def worst_short(self) -> Decimal:
-        """WS = pos − S."""
-        return self.pos - self.sell
-
-
-class AccountBook:
-    """What is counted per account."""
-
-    __slots__ = ("day", "working")
-
-    def __init__(self) -> None:
-        self.working = 0
-        self.day = Day()
+LATCHES = frozenset({"R11", "R12"})  # halts by these last at least until the next trading day
+BUSTABLE = 10_000  # filled orders whose value is remembered, in case a bust brings them back
 
 
 class Portfolio:
-    """The fold. Not thread-safe: the engine's one writer drives it, and rules only read it."""
+    """The fold. Not thread-safe: the engine's one writer drives it, and rules only read it.
 
-    def __init__(self, limits: Limits) -> None:
+    `rolls` say when an account's trading day begins. `one_cancels_other` names the sessions whose ClOrdLinkID(583)
+    means that one leg cancels the other at the broker: of such legs only the largest is reserved.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        rolls: Mapping[str, DayRoll] | None = None,
+        one_cancels_other: frozenset[str] = frozenset(),
+    ) -> None:
         self.seq = 0
         self.limits = limits
+        self.rolls = rolls or {}
         self.states = States()
+        self.triggers = Triggers(limits, self.states)
         self.holdings: dict[tuple[str, str], Holding] = {}
         self.lines: dict[int, Line] = {}
         self.accounts: dict[str, AccountBook] = {}
+        self.touched: dict[Holding, None] = {}  # holdings that moved since the marks last looked
         self.sessions: dict[str, Bucket] = {}
         self.account_buckets: dict[str, Bucket] = {}
         self.symbols: dict[str, Bucket] = {}
         self.brokers: dict[str, Bucket] = {}
         self.lookalikes = LookAlikes()
         self.sizes: dict[str, Sizes] = {}
+        self._done: dict[int, Rates] = {}  # of filled orders, newest last
+        self._linked = one_cancels_other
         self._folds: dict[type[Any], Callable[[Entry, Any, Order | None], None]] = {
             OrderReceived: self._received,
             OrderRouted: self._routed,
+            OrderAccepted: self._accepted,
+            OrderAdopted: self._adopted,
+            OrderReplaced: self._replaced,
             ReplaceRequested: self._replace_requested,
             CancelRejected: self._cancel_rejected,
             TradingHalted: self._state,
@@ -155,87 +97,187 @@ class Portfolio:
         """
         self.seq = entry.seq
         if after is not None and after is not before:
-            self._moved(before, after)
+            self._moved(entry, before, after)
+            if before is not None and isinstance(entry.event, OrderRestated):
+                self._restated(entry, before, after)
         fold = self._folds.get(type(entry.event))
         if fold is not None:
             fold(entry, entry.event, after)
+        self.triggers.on_entry(entry, before, after)
 
-    def _moved(self, before: Order | None, after: Order) -> None:
+    def _moved(self, entry: Entry, before: Order | None, after: Order) -> None:
         key = (after.account, after.symbol)
         holding = self.holdings.get(key)
         if holding is None:
             holding = self.holdings[key] = Holding(*key)
+            self.account(after.account).holdings.append(holding)
+        book = self.accounts[after.account]
         filled = after.cum_qty - before.cum_qty if before is not None else after.cum_qty
         if filled:
-            holding.pos += filled if after.side is Side.BUY else -filled
+            self._filled(book, holding, after, filled)
+        if before is None or before.gross is not after.gross:
+            cost = (after.gross - before.gross if before is not None else after.gross) * after.multiplier
+            if cost:
+                holding.paid += cost if after.side is Side.BUY else -cost
+                self.touched[holding] = None
+        if before is not None and before.commission is not after.commission:
+            book.fees += after.commission - before.commission
         line = self.lines.get(after.order_id)
         qty = reserved_qty(after)
         if line is None:
-            if qty:
-                self._add(holding, after, qty)
-            return
+            if not qty:
+                return
+            line = self._opened(book, holding, after)
         line.order = after
-        px = meeting_px(after)
-        if qty == line.qty and px == line.px:
-            return
-        if not qty:
-            self._remove(line)
-            return
-        if line.buy:
-            holding.buy += qty - line.qty
-        else:
-            holding.sell += qty - line.qty
-        line.qty = qty
+        px = meeting_px(after) if qty else None
         if px != line.px:
-            self._unrest(line)
-            line.px = px
-            self._rest(line)
+            holding.rest(line, px)
+        if qty != line.qty:
+            holding.reserve(line, qty)
+            self.touched[holding] = None
+            book.reckon(line, utc_ns(entry.time), bool(filled))
+            if not qty:
+                self._closed(book, holding, line)
 
-    def _add(self, holding: Holding, order: Order, qty: Decimal) -> None:
-        line = self.lines[order.order_id] = Line(order, holding, qty, meeting_px(order))
+    def _filled(self, book: AccountBook, holding: Holding, order: Order, filled: Decimal) -> None:
+        """A fill, or with a negative quantity a bust or correction, moves the position."""
+        was = holding.pos
+        now = was + filled if order.side is Side.BUY else was - filled
+        holding.pos = now
+        self.touched[holding] = None
+        if filled < 0:
+            return
+        book.day.fills += 1
+        if day_traded(order):
+            grows = not was or (was > 0) == (now > was)
+            if not grows and holding.opened_today:
+                book.day_trades += 1
+                holding.opened_today = False
+            if grows or (now and (was > 0) != (now > 0)):
+                holding.opened_today = True
+        book.pair(holding)
+
+    def _opened(self, book: AccountBook, holding: Holding, order: Order) -> Line:
+        link = order.cl_ord_link_id if self.linked(order) else None
+        line = self.lines[order.order_id] = Line(order, holding, link)
+        if order.routed:  # it was filled and a bust brings it back, at the value it had
+            line.now = self._done.pop(order.order_id) if order.order_id in self._done else Rates(None, order)
+            line.rated = True
+            book.unvalued += line.unvalued
         if line.buy:
-            holding.buy += qty
             holding.buys += 1
         else:
-            holding.sell += qty
             holding.sells += 1
-        self._rest(line)
-        self.account(order.account).working += 1
+        book.working += 1
+        book.pair(holding)
+        return line
 
-    def _remove(self, line: Line) -> None:
-        holding = line.holding
+    def _closed(self, book: AccountBook, holding: Holding, line: Line) -> None:
         if line.buy:
-            holding.buy -= line.qty
             holding.buys -= 1
         else:
-            holding.sell -= line.qty
             holding.sells -= 1
-        self._unrest(line)
-        self.account(holding.account).working -= 1
-        del self.lines[line.order.order_id]
-
-    def _rest(self, line: Line) -> None:
-        if line.px is not None:
-            insort(line.holding.bids if line.buy else line.holding.offers, line.px)
-
-    def _unrest(self, line: Line) -> None:
-        if line.px is not None:
-            prices = line.holding.bids if line.buy else line.holding.offers
-            del prices[bisect_left(prices, line.px)]
+        book.working -= 1
+        book.unvalued -= line.unvalued
+        book.pair(holding)
+        order = line.order
+        del self.lines[order.order_id]
+        if order.closed is None:  # completely filled: a bust may bring it back
+            done = self._done
+            done[order.order_id] = line.now
+            if len(done) > BUSTABLE:
+                del done[next(iter(done))]
 
     def _received(self, entry: Entry, event: OrderReceived, after: Order | None) -> None:
         self._message(utc_ns(entry.time), event.session_id, event.account, event.symbol, event.broker)
 
+    def _routed(self, entry: Entry, event: OrderRouted, after: Order | None) -> None:
+        assert after is not None
+        now = utc_ns(entry.time)
+        book = self.account(after.account)
+        book.broker = after.broker
+        self._value(book, after, Rates(event.reserved, after, reserved_qty(after)), now)
+        if event.reserved is not None and event.reserved.value is not None:
+            book.day.turnover += event.reserved.value
+        book.day.orders += 1
+        self.lookalikes.add(terms(after), now)
+        if after.order_qty is not None:
+            self.sizes.setdefault(after.strategy or after.session_id, Sizes()).add(after.order_qty)
+
+    def _adopted(self, entry: Entry, event: OrderAdopted, after: Order | None) -> None:
+        assert after is not None
+        now = utc_ns(entry.time)
+        book = self.account(after.account)
+        self._value(book, after, Rates(event.reserved, after, reserved_qty(after)), now)
+        line = self.lines.get(after.order_id)
+        if line is not None:
+            book.acknowledged(line, now)
+
+    def _value(self, book: AccountBook, order: Order, rates: Rates, now_ns: int) -> None:
+        line = self.lines.get(order.order_id)
+        if line is not None:
+            book.unvalued -= line.unvalued
+            line.now = rates
+            line.rated = True
+            book.unvalued += line.unvalued
+            book.reckon(line, now_ns, filled=False)
+
+    def _accepted(self, entry: Entry, event: OrderAccepted, after: Order | None) -> None:
+        line = self.lines.get(event.order_id)
+        if line is not None:
+            self.accounts[line.holding.account].acknowledged(line, utc_ns(entry.time))
+
     def _replace_requested(self, entry: Entry, event: ReplaceRequested, after: Order | None) -> None:
         assert after is not None
-        self._message(utc_ns(entry.time), event.session_id, after.account, after.symbol, after.broker)
+        now = utc_ns(entry.time)
+        self._message(now, event.session_id, after.account, after.symbol, after.broker)
+        line = self.lines.get(after.order_id)
+        if line is not None:
+            book = self.accounts[after.account]
+            asked = event.order_qty - after.cum_qty
+            value = event.reserved.value if event.reserved is not None else None
+            if value is not None and value > line.value:
+                book.day.turnover += value - line.value
+            wanted = msgspec.structs.replace(after, price=event.price, stop_px=event.stop_px)
+            line.next = Rates(event.reserved, wanted, asked)
+            book.reckon(line, now, filled=False)
+
+    def _replaced(self, entry: Entry, event: OrderReplaced, after: Order | None) -> None:
+        line = self.lines.get(event.order_id)
+        if line is not None and line.next is not None:
+            book = self.accounts[line.holding.account]
+            book.unvalued -= line.unvalued
+            line.now = line.next
+            book.unvalued += line.unvalued
+            self._answered(line, utc_ns(entry.time))
+
+    def _restated(self, entry: Entry, before: Order, after: Order) -> None:
+        """The broker changed the price by itself: at a worse one the order is worth more."""
+        line = self.lines.get(after.order_id)
+        old, new = (order.price if order.price is not None else order.stop_px for order in (before, after))
+        if line is not None and old and new is not None and new > old:
+            line.now = line.now.scaled(new / old)
+            self.accounts[after.account].reckon(line, utc_ns(entry.time), filled=False)
 
     def _cancel_rejected(self, entry: Entry, event: CancelRejected, after: Order | None) -> None:
-        """A refused G was a message too; a refused F has its own lane."""
-        refused_by_us = event.broker_code is None and event.msg_seq_num
-        if refused_by_us and event.response_to is CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST:
+        """A refused G frees what it reserved; one that we refused was a message too. F has its own lane."""
+        if event.response_to is not CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST:
+            return
+        now = utc_ns(entry.time)
+        line = self.lines.get(event.order_id)
+        if line is not None and line.next is not None:
+            if line.order.pending_replace is None:
+                self._answered(line, now)
+        elif event.broker_code is None and event.msg_seq_num:
             account, symbol, broker = (after.account, after.symbol, after.broker) if after is not None else ("", "", "")
-            self._message(utc_ns(entry.time), event.session_id, account, symbol, broker)
+            self._message(now, event.session_id, account, symbol, broker)
+
+    def _answered(self, line: Line, now_ns: int) -> None:
+        """A replace was answered: one set of terms is left."""
+        line.next = None
+        book = self.accounts[line.holding.account]
+        book.reckon(line, now_ns, filled=False)
+        book.acknowledged(line, now_ns)
 
     def _message(self, now: int, session_id: str, account: str, symbol: str, broker: str) -> None:
         """One D or G: a token from each bucket that it falls into, if there is one."""
@@ -251,13 +293,6 @@ class Portfolio:
         if account:
             self.account(account).day.messages += 1
 
-    def _routed(self, entry: Entry, event: OrderRouted, after: Order | None) -> None:
-        assert after is not None
-        self.account(after.account).day.orders += 1
-        self.lookalikes.add(terms(after), utc_ns(entry.time))
-        if after.order_qty is not None:
-            self.sizes.setdefault(after.strategy or after.session_id, Sizes()).add(after.order_qty)
-
     def _state(self, entry: Entry, event: TradingHalted | TradingResumed, after: Order | None) -> None:
         self.states.on_entry(entry)
 
@@ -265,24 +300,62 @@ class Portfolio:
         self.limits.on_entry(entry)
 
     def _day(self, entry: Entry, event: DayOpened, after: Order | None) -> None:
-        self.account(event.account).day = Day()
+        """A trading day begins; a second entry of the same day only tells a new high."""
+        book = self.account(event.account)
+        today = event.day.toordinal()
+        if book.today == today:
+            if event.high is not None and (book.day_high is None or event.high > book.day_high):
+                book.day_high = event.high
+            return
+        if book.today is not None:
+            book.past_day_trades.append(book.day_trades)
+        book.today = today
+        book.day = Day()
+        book.day_trades = 0
+        book.opening_equity = book.day_high = event.equity
+        book.day_start_ns = utc_ns(entry.time)
+        book.day_end_ns = self.roll(event.account).end_ns(event.day)
+        for holding in book.holdings:
+            holding.opened_today = False
+            book.pair(holding)
 
     # --- what rules ask ----------------------------------------------------------------------------------------------
 
     def account(self, account: str) -> AccountBook:
-        """What is counted for an account."""
+        """What is reserved and counted for an account."""
         book = self.accounts.get(account)
         if book is None:
-            book = self.accounts[account] = AccountBook()
+            book = self.accounts[account] = AccountBook(account)
         return book
 
-    def holding(self, account: str, symbol: str) -> Holding | None:
-        """Position and working sums, None when the account never had an order in the symbol."""
-        return self.holdings.get((account, symbol))
+    def linked(self, order: Order) -> bool:
+        """True when the order is a leg that cancels, or is cancelled by, others of the same ClOrdLinkID(583)."""
+        return order.cl_ord_link_id is not None and order.session_id in self._linked
 
-    def line(self, order_id: int) -> Line | None:
-        """What is reserved for an order, None when nothing is."""
-        return self.lines.get(order_id)
+    def roll(self, account: str) -> DayRoll:
+        """When the account's trading day begins."""
+        return self.rolls.get(account) or DayRoll(UTC, time(0))
+
+    def resume(
+        self,
+        scope: Scope,
+        name: str,
+        *,
+        who: str,
+        reason: str,
+        now: datetime,
+        state: TradingState = TradingState.ACTIVE,
+    ) -> TradingResumed | Rejection:
+        """The event that loosens a scope, or why it may not be. As `States.resume`, and an account that a loss limit
+        holds stays held until its next trading day, whoever asks.
+        """
+        halt = self.states.halts.get((scope, name))
+        if halt is not None and halt.who in LATCHES and scope is Scope.ACCOUNT:
+            book = self.account(name)
+            if utc_ns(halt.since) >= book.day_start_ns and utc_ns(now) < book.day_end_ns:
+                text = f"account {name} is held by {halt.who} until its next trading day"
+                return Rejection(ReasonCode.DAILY_LOSS, text, halt.who)
+        return self.states.resume(scope, name, who=who, reason=reason, now=now, state=state)
 
     def bucket(self, buckets: dict[str, Bucket], scope: Scope, name: str, now_ns: int) -> Bucket | None:
         """The message bucket of one session, account, symbol or broker, at its present rate; None without a rate."""
@@ -301,26 +374,42 @@ class Portfolio:
     # --- proof -------------------------------------------------------------------------------------------------------
 
     def discrepancies(self, orders: Iterable[Order]) -> list[str]:
-        """Where the sums differ from `orders`, which are all working orders: empty, or a bug. Costs their number."""
+        """Where the sums differ from `orders`, which are all working orders: empty, or a bug. Costs their number.
+
+        Run after each event in tests and every 10 s live.
+        """
         expected: dict[tuple[str, str], list[Decimal | int]] = {}
-        seen = 0
+        groups: dict[tuple[str, str, int, str], Decimal] = {}
+        seen: set[int] = set()
         for order in orders:
             qty = reserved_qty(order)
-            if qty:
-                seen += 1
-                sums = expected.setdefault((order.account, order.symbol), [ZERO, ZERO, 0, 0])
-                side = 0 if order.side is Side.BUY else 1
+            if not qty:
+                continue
+            seen.add(order.order_id)
+            sums = expected.setdefault((order.account, order.symbol), [ZERO, ZERO, 0, 0])
+            side = 0 if order.side is Side.BUY else 1
+            sums[side + 2] += 1
+            if order.cl_ord_link_id is not None and order.session_id in self._linked:
+                leg = (order.account, order.symbol, side, order.cl_ord_link_id)
+                groups[leg] = max(groups.get(leg, ZERO), qty)
+            else:
                 sums[side] += qty
-                sums[side + 2] += 1
-        found = [] if seen == len(self.lines) else [f"{len(self.lines)} lines for {seen} working orders"]
+        for (account, symbol, side, _), qty in groups.items():
+            expected[account, symbol][side] += qty
+        found = [f"order {order_id} has ended and is still reserved" for order_id in self.lines.keys() - seen]
+        found += [f"order {order_id} works and is not reserved" for order_id in seen - self.lines.keys()]
         for key, holding in self.holdings.items():
             ours = [holding.buy, holding.sell, holding.buys, holding.sells]
             theirs = expected.pop(key, [ZERO, ZERO, 0, 0])
             if ours != theirs:
                 found.append(f"{key[0]} {key[1]}: reserved {ours}, working {theirs}")
-        found.extend(
-            f"{account} {symbol}: nothing reserved, working {sums}" for (account, symbol), sums in expected.items()
-        )
+        for account, book in self.accounts.items():
+            lines = [line for line in self.lines.values() if line.holding.account == account]
+            for name in ("value", "margin", "funds"):
+                if getattr(book, name) != sum((getattr(line, name) for line in lines), ZERO):
+                    found.append(f"{account}: reserved {name} {getattr(book, name)} is not the sum of its lines")
+            if book.working != len(lines):
+                found.append(f"{account}: counts {book.working} working orders, has {len(lines)}")
         return found
 
 

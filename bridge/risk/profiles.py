@@ -211,6 +211,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("R23.sides", NAMES, "off", "off", "the only sides that may be used", COMMON),
     Parameter("R23.ord_types", NAMES, "off", "off", "the only order types that may be used", COMMON),
     Parameter("R24", SWITCH, "1", "1", "sales are marked long or short as they are"),
+    Parameter("R24.locate", SWITCH, "off", "off", "LocateReqd(114) must be given with a short sale"),
     Parameter("R24.borrow_age", SECONDS, "86400", "86400", "oldest borrow flag that still counts", aside=True),
     Parameter("R25", SWITCH, "1", "1", "an order may not trade with an own one"),
     Parameter("R26", SECONDS, "10", "10", "oldest TransactTime(60)"),

@@ -1,10 +1,11 @@
-"""How much and how often: R18 message throttle."""
+"""How many and how often: R17 open orders, R18 message throttle, R21 messages per fill, R22 turnover."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
 
 from bridge.orders.events import Scope
-from bridge.orders.order import Order
+from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case, show
 from bridge.risk.counters import Bucket
@@ -53,3 +54,74 @@ class MessageRate:
         rate = bucket.rate
         text = f"R18 {scope.value} {name} sends more than {show(rate.per_second)}/s, burst {rate.burst} ({rate.where})"
         return Rejection(ReasonCode.THROTTLE, text, "R18", rate.per_second)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrders:
+    """R17: working orders of the account, and of the account in the symbol, this one included."""
+
+    rule: ClassVar[str] = "R17"
+    opening: ClassVar[bool] = True
+
+    def check(self, order: Order, view: Case) -> Rejection | None:
+        """MAX_OPEN_ORDERS."""
+        bound, per_symbol = view.limits.get("R17"), view.limits.get("R17.symbol")
+        one = 1 if view.line is None else 0
+        if bound is None:
+            rejection = view.unset("R17")
+        else:
+            count = Decimal(view.portfolio.account(order.account).working + one)
+            rejection = view.weigh("R17", ReasonCode.MAX_OPEN_ORDERS, "working orders of the account", count, bound)
+        if rejection is not None or per_symbol is None:
+            return rejection
+        seen, holding = view.seen, view.holding
+        count = Decimal(one if holding is None else holding.buys + holding.sells + one)
+        what = "working orders in the symbol"
+        rejection = view.weigh("R17", ReasonCode.MAX_OPEN_ORDERS, what, count, per_symbol)
+        if rejection is None and seen is not None and seen.value * per_symbol.block > count * seen.block:
+            view.seen = seen  # show the tighter of the two
+        return rejection
+
+
+@dataclass(frozen=True, slots=True)
+class OrderToTrade:
+    """R21: messages / max(fills, 1) over the day, once there were enough messages to mean anything."""
+
+    rule: ClassVar[str] = "R21"
+    opening: ClassVar[bool] = True
+
+    def check(self, order: Order, view: Case) -> Rejection | None:
+        """THROTTLE, by default a warning only."""
+        bound = view.limits.get("R21")
+        if bound is None:
+            return view.unset("R21")
+        day = view.portfolio.account(order.account).day
+        if day.messages < view.table.number("R21.after"):
+            return None
+        ratio = Decimal(day.messages) / max(day.fills, 1)
+        return view.weigh("R21", ReasonCode.THROTTLE, "messages per fill today", ratio, bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Turnover:
+    """R22: Σ V sent today, and how many orders. A replace adds what it raises the value by."""
+
+    rule: ClassVar[str] = "R22"
+    opening: ClassVar[bool] = True
+
+    def check(self, order: Order, view: Case) -> Rejection | None:
+        """DAILY_TURNOVER."""
+        bound, count = view.limits.get("R22"), view.limits.get("R22.orders")
+        day = view.portfolio.account(order.account).day
+        line = view.line
+        if count is not None and line is None:
+            what = "orders sent today"
+            rejection = view.weigh("R22", ReasonCode.DAILY_TURNOVER, what, Decimal(day.orders + 1), count)
+            if rejection is not None:
+                return rejection
+        if bound is None:
+            return view.unset("R22")
+        if view.value is None:
+            return view.unknown("R22")
+        more = view.value if line is None else max(view.value - line.value, ZERO)
+        return view.weigh("R22", ReasonCode.DAILY_TURNOVER, "value sent today", day.turnover + more, bound)

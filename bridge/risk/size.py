@@ -1,4 +1,4 @@
-"""How large one order may be: R02 quantity, R03 value."""
+"""How large one order may be: R02 quantity, R03 value, R30 against the strategy's own habit."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -51,3 +51,23 @@ class MaxOrderValue:
         if view.value is None:
             return view.unknown("R03")
         return view.weigh("R03", ReasonCode.MAX_VALUE, "order value", view.value, bound)
+
+
+@dataclass(frozen=True, slots=True)
+class FatFinger:
+    """R30: L > k × the median of the strategy's last hundred orders."""
+
+    rule: ClassVar[str] = "R30"
+    opening: ClassVar[bool] = True
+
+    def check(self, order: Order, view: Case) -> Rejection | None:
+        """MAX_QTY, by default a warning only. Nothing while there are fewer than a hundred orders."""
+        bound = view.limits.get("R30")
+        if bound is None:
+            return view.unset("R30")
+        sizes = view.portfolio.sizes.get(order.strategy or order.session_id)
+        median = sizes.median if sizes is not None else None
+        if median is None or view.leaves is None:
+            return None
+        what = "times the median of the last 100 orders:"
+        return view.weigh("R30", ReasonCode.MAX_QTY, what, view.leaves / median, bound)

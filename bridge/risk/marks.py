@@ -1,0 +1,285 @@
+"""The portfolio at market: exposure, margin and liquidation value per account, kept as sums.
+
+Prices move without entries, so this is no fold. A holding is marked when it moved, or when its price has become too
+old; what is due is found by a heap, so a decision touches what changed since the last one and not all that is held. A
+sum with a holding in it that has no fresh price is no sum: `Totals.unpriced` says so, and rules refuse. Source:
+RISK-TCA sections 1 and 3.
+"""
+
+from decimal import Decimal
+from heapq import heappop, heappush
+
+from bridge.interfaces import View
+from bridge.orders.market import AssetClass
+from bridge.orders.order import ZERO
+from bridge.orders.reports import BrokerAccount
+from bridge.risk.holdings import Holding
+from bridge.risk.limits import Table
+from bridge.risk.portfolio import Portfolio
+from bridge.risk.pricing import ONE, NoPrice, reference
+
+FULL_MARGIN = frozenset({AssetClass.CRYPTO, AssetClass.OPTION})
+UNCLASSIFIED = "UNCLASSIFIED"
+FOREVER = 1 << 62
+
+
+def margin_rate(asset_class: AssetClass, short: bool, cash_account: bool, table: Table) -> Decimal:
+    """Initial margin as a part of value: in full for cash accounts, spot crypto and options, else R10's rates."""
+    if cash_account or asset_class in FULL_MARGIN:
+        return ONE
+    return table.number("R10.short_rate" if short else "R10.long_rate") or ONE
+
+
+class Marked:
+    """One holding at market, in the account's base currency: what it adds to each sum."""
+
+    __slots__ = (
+        "currency",
+        "exit",
+        "good_until",
+        "gross",
+        "held",
+        "holding",
+        "long",
+        "margin",
+        "paid",
+        "sector",
+        "short",
+    )
+
+    def __init__(self, holding: Holding) -> None:
+        self.holding = holding
+        self.sector = UNCLASSIFIED
+        self.currency = ""
+        self.good_until = 0
+        self.long = self.short = self.gross = self.held = self.exit = self.margin = self.paid = ZERO
+
+
+class Totals:
+    """The sums of one account, all in its base currency.
+
+    `long` Σ WL·R·m·fx, `short` Σ WS·R·m·fx, `gross` Σ max(|WL|, |WS|)·R·m·fx, `sectors` the same by sector; `held`
+    Σ pos·R·m·fx, `exit` the same with bid for longs and ask for shorts, `margin` what positions need, `paid` what all
+    fills cost, so that held − paid is the profit since the first of them.
+    """
+
+    __slots__ = (
+        "anchor",
+        "anchored_ns",
+        "currencies",
+        "due",
+        "exit",
+        "gross",
+        "held",
+        "long",
+        "margin",
+        "marked",
+        "paid",
+        "sectors",
+        "short",
+        "unpriced",
+    )
+
+    def __init__(self) -> None:
+        self.long = self.short = self.gross = self.held = self.exit = self.margin = self.paid = ZERO
+        self.anchor = ZERO  # held − paid when the statement of `anchored_ns` was taken
+        self.anchored_ns = 0
+        self.sectors: dict[str, Decimal] = {}
+        self.marked: dict[str, Marked] = {}
+        self.unpriced: dict[str, Holding] = {}
+        self.currencies: dict[str, int] = {}  # foreign currencies of marked holdings, and how many have each
+        self.due: list[tuple[int, str]] = []  # (good_until, symbol), a heap; entries of older marks are skipped
+
+
+class Marks:
+    """Marks of all accounts, refreshed on demand."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._portfolio = portfolio
+        self._accounts: dict[str, Totals] = {}
+
+    def totals(self, account: str, view: View) -> Totals:
+        """The sums as of now. Costs what changed or expired since the last call."""
+        now = view.now_ns
+        if self._portfolio.touched:
+            self._follow(view)
+        totals = self._accounts.get(account)
+        if totals is None:
+            totals = self._accounts[account] = Totals()
+        due = totals.due
+        while due and due[0][0] < now:
+            good_until, symbol = heappop(due)
+            marked = totals.marked.get(symbol)
+            if marked is not None and marked.good_until == good_until:
+                self._mark(totals, marked.holding, view)
+        unpriced = totals.unpriced
+        while unpriced:
+            holding = next(iter(unpriced.values()))
+            self._mark(totals, holding, view)
+            if holding.symbol in unpriced:
+                break  # one without a price is enough to know that there is no sum
+        return totals
+
+    def refresh(self, view: View, horizon_ns: int, most: int) -> int:
+        """Mark at most `most` holdings whose price would become too old within `horizon_ns`, oldest first, so that
+        decisions seldom have to; how many were marked. Called by the engine between decisions.
+        """
+        if self._portfolio.touched:
+            self._follow(view)
+        count = 0
+        before = view.now_ns + horizon_ns
+        for totals in self._accounts.values():
+            due = totals.due
+            again: list[tuple[int, str]] = []
+            while due and due[0][0] < before and count < most:
+                good_until, symbol = heappop(due)
+                marked = totals.marked.get(symbol)
+                if marked is None or marked.good_until != good_until:
+                    continue
+                count += 1
+                self._mark(totals, marked.holding, view, again)
+            for item in again:
+                heappush(due, item)
+        return count
+
+    def equity(self, account: str, view: View) -> Decimal | None:
+        """E_now: the broker's fresh equity, moved on by what our positions made or lost since, longs at the bid and
+        shorts at the ask; None without a statement of at most `PX.equity_age`.
+
+        While a holding has no price the broker's figure stands as it is.
+        """
+        statement = view.account(account)
+        if statement is None:
+            return None
+        book = self._portfolio.account(account)
+        if view.now_ns > statement.taken_ns + self._portfolio.limits.table(book, None, view.now_ns).equity_age:
+            return None
+        totals = self.totals(account, view)
+        if totals.unpriced:
+            totals.anchored_ns = 0
+            return statement.equity
+        fees = book.fees
+        if totals.anchored_ns != statement.taken_ns:
+            totals.anchored_ns = statement.taken_ns
+            totals.anchor = totals.held - totals.paid - fees
+        return statement.equity + (totals.exit - totals.paid - fees - totals.anchor)
+
+    def fresh_rates(self, totals: Totals, account: str, view: View) -> str | None:
+        """The first foreign currency without a fresh rate, None when all are known."""
+        for currency in totals.currencies:
+            if view.fx_rate(currency, account) is None:
+                return currency
+        return None
+
+    def _follow(self, view: View) -> None:
+        touched = self._portfolio.touched
+        for holding in touched:
+            totals = self._accounts.get(holding.account)
+            if totals is None:
+                totals = self._accounts[holding.account] = Totals()
+            self._mark(totals, holding, view)
+        touched.clear()
+
+    def _mark(self, totals: Totals, holding: Holding, view: View, later: list[tuple[int, str]] | None = None) -> None:
+        """Take the holding out of the sums and put it back at its present price."""
+        symbol = holding.symbol
+        old = totals.marked.pop(symbol, None)
+        if old is not None:
+            self._add(totals, old, -1)
+        totals.unpriced.pop(symbol, None)
+        if holding.idle and not holding.paid:
+            return
+        new = self._closed(holding, old, view) if holding.idle else self._value(holding, view)
+        if new is None:
+            totals.unpriced[symbol] = holding
+            return
+        totals.marked[symbol] = new
+        self._add(totals, new, 1)
+        item = (new.good_until, symbol)
+        if later is None:
+            heappush(totals.due, item)
+        else:
+            later.append(item)
+
+    def _add(self, totals: Totals, marked: Marked, sign: int) -> None:
+        sectors, currencies = totals.sectors, totals.currencies
+        if sign > 0:
+            totals.long += marked.long
+            totals.short += marked.short
+            totals.gross += marked.gross
+            totals.held += marked.held
+            totals.exit += marked.exit
+            totals.margin += marked.margin
+            totals.paid += marked.paid
+            sectors[marked.sector] = sectors.get(marked.sector, ZERO) + marked.gross
+        else:
+            totals.long -= marked.long
+            totals.short -= marked.short
+            totals.gross -= marked.gross
+            totals.held -= marked.held
+            totals.exit -= marked.exit
+            totals.margin -= marked.margin
+            totals.paid -= marked.paid
+            sectors[marked.sector] -= marked.gross
+        if marked.currency:
+            left = currencies.get(marked.currency, 0) + sign
+            if left:
+                currencies[marked.currency] = left
+            else:
+                del currencies[marked.currency]
+
+    def _closed(self, holding: Holding, old: Marked | None, view: View) -> Marked:
+        """A holding that is flat still counts what it made or lost; it needs no price any more."""
+        marked = Marked(holding)
+        marked.good_until = FOREVER
+        marked.sector = old.sector if old is not None else UNCLASSIFIED
+        fx = self._rate(holding, view)
+        marked.paid = holding.paid * fx if fx is not None else old.paid if old is not None else ZERO
+        return marked
+
+    def _rate(self, holding: Holding, view: View) -> Decimal | None:
+        product = view.instrument(holding.symbol)
+        statement: BrokerAccount | None = view.account(holding.account)
+        if product is None:
+            return None
+        if statement is not None and statement.currency == product.currency:
+            return ONE
+        return view.fx_rate(product.currency, holding.account)
+
+    def _value(self, holding: Holding, view: View) -> Marked | None:
+        account, symbol, now = holding.account, holding.symbol, view.now_ns
+        product = view.instrument(symbol)
+        if product is None:
+            return None
+        table = self._portfolio.limits.table(holding, product.asset_class, now)
+        ref = reference(account, symbol, view, table, now)
+        if isinstance(ref, NoPrice):
+            return None
+        statement: BrokerAccount | None = view.account(account)
+        home = statement is not None and statement.currency == product.currency
+        fx = ONE if home else view.fx_rate(product.currency, account)
+        if fx is None:
+            return None
+        marked = Marked(holding)
+        marked.sector = product.sector or UNCLASSIFIED
+        marked.currency = "" if home else product.currency
+        marked.good_until = ref.good_until
+        unit = product.multiplier * fx
+        marked.paid = holding.paid * fx
+        pos = holding.pos
+        long, short = pos + holding.buy, pos - holding.sell
+        value = unit * ref.price
+        marked.long = long * value
+        marked.short = short * value
+        marked.gross = max(abs(long), abs(short)) * value
+        if pos:
+            leaving = ref.bid if pos > 0 else ref.ask
+            marked.held = pos * value
+            marked.exit = pos * unit * leaving if leaving is not None else marked.held
+            contract = table.bounds.get("R10.margin")
+            if contract is not None and product.asset_class is AssetClass.FUTURE:
+                marked.margin = abs(pos) * contract.block
+            else:
+                cash = statement is not None and not statement.margin_account
+                marked.margin = abs(marked.held) * margin_rate(product.asset_class, pos < 0, cash, table)
+        return marked
