@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import combinations
 
 import msgspec
 
 from bridge.orders.events import Mode, Scope
 from bridge.risk.limits import LimitError, row
+from bridge.risk.profiles import BY_NAME
 from bridge.settings.section import loopback
 from bridge.settings.tree import Settings
 from sessions.config import Kind
@@ -95,14 +98,18 @@ def _reach(settings: Settings) -> Iterator[Fault]:
     ports = {"listeners.fix.port": fix.port, "http.port": settings.http.port if settings.http.enabled else 0}
     if settings.mqtt.broker == "auto":
         ports["mqtt.port"] = settings.mqtt.port
-    for key, port in ports.items():
-        for other, same in ports.items():
-            if port and port == same and key < other:
-                yield Fault(tuple(other.split(".")), f"the same port as {key}", str(port), "another port")
+    for (key, port), (other, same) in combinations(ports.items(), 2):
+        if port and port == same:
+            yield Fault(tuple(other.split(".")), f"the same port as {key}", str(port), "another port")
 
 
 def _limits(settings: Settings) -> Iterator[Fault]:
     for index, limit in enumerate(settings.risk.limits):
+        if limit.rule not in BY_NAME and not settings.risk.checks:
+            close = get_close_matches(limit.rule, BY_NAME, n=1, cutoff=0.7)
+            text = f"unknown parameter; did you mean {close[0]}?" if close else "unknown parameter"
+            yield Fault(("risk", "limits", index, "rule"), text, limit.rule, ", ".join(BY_NAME))
+            continue
         try:
             row(limit.rule, limit.limit, limit.scope, limit.name)
         except LimitError as error:
