@@ -245,8 +245,10 @@ class Endpoint:
         except StoreFailed as error:
             self.store_failed(error)
             raise
-        if not self._pumping and self.connection is not None:
-            self.flush()
+        if not self._pumping and not self._work_due and self.connection is not None:
+            # what else is sent in this turn of the loop leaves with it, in one system call
+            self._work_due = True
+            self._loop.call_soon(self._work)
         return seq_num
 
     def tick(self) -> None:
