@@ -242,7 +242,7 @@ class Quotes(Protocol):
 # --- risk ------------------------------------------------------------------------------------------------------------
 
 
-class Position(msgspec.Struct, frozen=True, omit_defaults=True):
+class Position(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Position from confirmed fills. `qty` signed, `avg_px` per unit, `realised` in the instrument's currency, fees
     apart.
     """

@@ -5,7 +5,7 @@ because they fold the same entries.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 import msgspec
@@ -37,10 +37,10 @@ from bridge.orders.events import (
     TradingState,
     event_account,
 )
-from bridge.orders.order import ZERO, Execution, Order, adopted, apply, plain, received
+from bridge.orders.order import ZERO, Execution, Order, adopted, apply, received
 from fixspec.enums import Side
 
-AVG_PLACES = Decimal("0.0000000001")
+AVERAGE = Context(prec=15, rounding=ROUND_HALF_EVEN)  # what every border takes: at most 15 significant digits
 NO_WORKING = Working()
 
 
@@ -58,8 +58,10 @@ def traded(position: Position, qty: Decimal, px: Decimal, multiplier: Decimal) -
     held = position.qty
     now = held + qty
     avg, realised = position.avg_px, position.realised
-    if not held or (held > 0) == (qty > 0):
-        avg = plain(((avg * held + px * qty) / now).quantize(AVG_PLACES, ROUND_HALF_EVEN))
+    if not held:
+        avg = px
+    elif (held > 0) == (qty > 0):
+        avg = AVERAGE.divide(avg * held + px * qty, now)
     else:
         closing = min(abs(qty), abs(held))
         gain = (px - avg) * closing * multiplier

@@ -140,7 +140,7 @@ class Markout(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     dropped: str | None = None
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=snake_case):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type", tag=snake_case):
     """Root of all events."""
 
 
@@ -587,7 +587,7 @@ class SessionReset(Event, frozen=True, kw_only=True):
     reason: str
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of the journal. `account_prev` is the `seq` of the account's entry before this one, 0 for none."""
 
     seq: int

@@ -1,8 +1,29 @@
 """Names that come out the same after any loss of memory (DURABILITY section 6): pure functions of the request."""
 
-from base64 import b32encode
 from datetime import date
 from hashlib import blake2s
+
+# base32 of ten bits at a time: the library's own encoder is pure Python and takes three times as long
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
+
+
+def base32_20(key: str) -> str:
+    """The first 20 characters of the base32 form of a 13-byte BLAKE2s hash of `key`."""
+    bits = int.from_bytes(blake2s(key.encode(), digest_size=13).digest(), "big") >> 4
+    pairs = _PAIRS
+    return (
+        pairs[bits >> 90]
+        + pairs[bits >> 80 & 1023]
+        + pairs[bits >> 70 & 1023]
+        + pairs[bits >> 60 & 1023]
+        + pairs[bits >> 50 & 1023]
+        + pairs[bits >> 40 & 1023]
+        + pairs[bits >> 30 & 1023]
+        + pairs[bits >> 20 & 1023]
+        + pairs[bits >> 10 & 1023]
+        + pairs[bits & 1023]
+    )
 
 
 def broker_client_id(session_id: str, cl_ord_id: str, day: date, leg: int = 0) -> str:
@@ -11,7 +32,7 @@ def broker_client_id(session_id: str, cl_ord_id: str, day: date, leg: int = 0) -
     `day` is the date of the client's TransactTime(60): it keeps ids apart when a ClOrdID(11) is used again later.
     """
     key = f"{session_id}\x00{cl_ord_id}\x00{day.isoformat()}\x00{leg}"
-    return "f" + b32encode(blake2s(key.encode(), digest_size=13).digest()).decode()[:20].lower()
+    return "f" + base32_20(key).lower()
 
 
 def fill_exec_id(broker: str, account: str, exec_root: str, revision: int = 0) -> str:
@@ -19,7 +40,7 @@ def fill_exec_id(broker: str, account: str, exec_root: str, revision: int = 0) -
     recognised.
     """
     key = f"{broker}\x00{account}\x00{exec_root}\x00{revision}"
-    return "T" + b32encode(blake2s(key.encode(), digest_size=13).digest()).decode()[:20]
+    return "T" + base32_20(key)
 
 
 def entry_exec_id(seq: int, partition: int = 0) -> str:

@@ -67,7 +67,7 @@ class Closed(Enum):
     EXPIRED = "expired"
 
 
-class PendingCancel(msgspec.Struct, frozen=True, omit_defaults=True):
+class PendingCancel(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A cancel that waits for its answer."""
 
     cl_ord_id: str
@@ -76,7 +76,7 @@ class PendingCancel(msgspec.Struct, frozen=True, omit_defaults=True):
     mass_id: int = 0
 
 
-class PendingReplace(msgspec.Struct, frozen=True, omit_defaults=True):
+class PendingReplace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A replace that waits for its answer, with the terms it asks for."""
 
     cl_ord_id: str
@@ -94,7 +94,7 @@ class PendingReplace(msgspec.Struct, frozen=True, omit_defaults=True):
     transact_time: datetime | None = None
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One order through its whole replace chain. Quantities in units of OrderQty(38), prices per unit."""
 
     order_id: int
@@ -208,7 +208,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """AvgPx(6), exact to 8 places, half even; 0 while nothing is filled (invariant I2)."""
         if not self.cum_qty:
             return ZERO
-        return plain((self.gross / self.cum_qty).quantize(EIGHT_PLACES, ROUND_HALF_EVEN))
+        exact = self.gross / self.cum_qty
+        rounded = exact.quantize(EIGHT_PLACES, ROUND_HALF_EVEN)
+        # a quotient that needs no rounding has no trailing zeros already
+        return exact if rounded == exact else rounded
 
     @property
     def reserved_qty(self) -> Decimal:

@@ -15,7 +15,7 @@ from bridge.orders.reasons import ReasonCode
 from fixspec.enums import CxlRejReason, ExecRestatementReason, LastLiquidityInd, OrdStatus, OrdType, Side, TimeInForce
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Root of all reports. At least one of the two ids is given."""
 
     broker: str
