@@ -10,7 +10,8 @@ from typing import Literal, Self
 
 import msgspec
 
-from fixspec import fix44
+from fixspec import enums, fix44
+from fixspec.enums import FixEnum
 from fixspec.errors import DictionaryError
 from fixspec.generate import Members, Tables, read
 from fixspec.messages import CUSTOM_FIELDS, EXTENSIONS, SERVED
@@ -96,6 +97,12 @@ class Layout(msgspec.Struct, frozen=True):
         return next(iter(self.positions))
 
 
+def _custom_values(name: str) -> frozenset[str]:
+    """The values of one of our own fields: those of the enumeration of its name, if there is one."""
+    enum: type[FixEnum] | None = getattr(enums, name, None)
+    return frozenset(member.wire.decode() for member in enum) if enum is not None else frozenset()
+
+
 class Dictionary:
     """Fields, messages, groups and components of one FIX dialect. Layouts are worked out when first asked for."""
 
@@ -105,8 +112,10 @@ class Dictionary:
         self.begin_string = tables.begin_string
         self.fields = {
             tag: Field(tag, name, kind, frozenset(tables.values.get(tag, ())))
-            for tag, (name, kind) in (CUSTOM_FIELDS | tables.fields).items()
+            for tag, (name, kind) in tables.fields.items()
         }
+        for tag, (name, kind) in CUSTOM_FIELDS.items():
+            self.fields.setdefault(tag, Field(tag, name, kind, _custom_values(name)))
         self.messages = {msg_type: name for msg_type, (name, _, _) in tables.messages.items()}
         self._layouts: dict[str, Layout] = {}
         for msg_type in ("0", "A"):

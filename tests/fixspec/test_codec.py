@@ -10,7 +10,7 @@ import pytest
 
 from fixspec.codec import Decoder, Encoder, Inbound, SessionReject, decode, encode, restamp
 from fixspec.dictionary import FIX44, LENIENT
-from fixspec.enums import EncryptMethod, OrdType, Side
+from fixspec.enums import EncryptMethod, OrdType, Side, UserRequestType
 from fixspec.errors import EncodeError
 from fixspec.framing import Framer
 from fixspec.messages import (
@@ -22,6 +22,7 @@ from fixspec.messages import (
     Party,
     TestRequest,
     Unserved,
+    UserRequest,
 )
 from tests.fixspec.strategies import NEW_ORDER, SENDING_TIME, frame, message_of
 
@@ -192,6 +193,13 @@ def test_secrets_of_a_logon_stay_out_of_its_repr() -> None:
     assert "hunter2" not in repr(logon)
     assert "nonce" not in repr(Inbound(HEADER, logon))
     assert read(encode(HEADER, logon)).message == logon
+
+
+def test_secrets_of_a_user_request_stay_out_of_its_repr() -> None:
+    request = UserRequest(
+        user_request_id="1", user_request_type=UserRequestType.LOG_ON_USER, username="me", password="hunter2"
+    )
+    assert "hunter2" not in repr(request)
 
 
 def test_learning_changes_nothing_but_speed() -> None:

@@ -1,5 +1,7 @@
 """Dictionaries: the built-in one, and one a user brings."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,15 @@ def test_a_wrong_dictionary_is_refused_with_what_is_wrong(tmp_path: Path, text: 
 def test_a_missing_dictionary_is_named(tmp_path: Path) -> None:
     with pytest.raises(DictionaryError, match="absent"):
         Dictionary.from_xml(tmp_path / "absent.xml")
+
+
+def test_the_generator_runs_as_a_module(tmp_path: Path) -> None:
+    path = tmp_path / "house.xml"
+    path.write_text(xml())
+    run = [sys.executable, "-m", "fixspec.generate"]
+    done = subprocess.run([*run, str(path)], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == source(read(path))
+    assert subprocess.run(run, capture_output=True, check=False, timeout=60).returncode != 0
 
 
 def test_the_generator_writes_tables_that_read_back(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ GARBLED = {
     "an empty BodyLength": b"8=FIX.4.4\x019=\x0135=0\x0110=000\x01",
     "an endless BodyLength": b"8=FIX.4.4\x019=" + b"0" * 60,
     "an absurd BodyLength": b"8=FIX.4.4\x019=999999999\x0135=0\x01",
+    "an absurd BodyLength in another version": b"8=FIX.4.2\x019=999999999\x0135=0\x01",
     "a BodyLength too short": b"8=FIX.4.4\x019=4\x01" + BODY + b"10=000\x01",
     "a BodyLength of zero": framed(b""),
     "a wrong CheckSum": framed(BODY)[:-4] + b"%03d\x01" % ((int(framed(BODY)[-4:-1]) + 1) % 256),
