@@ -17,11 +17,12 @@ from bridge.settings.tree import Outputs
 
 
 class Started(msgspec.Struct, frozen=True):
-    """What is only known once it runs. `mqtt` and `note` are sentences."""
+    """What is only known once it runs. `mqtt` says where it publishes, `watch` is a command to paste."""
 
     fix_port: int
     http_port: int | None = None
     mqtt: str = ""
+    watch: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -83,6 +84,8 @@ def rows(settings: Settings, started: Started, files: Sequence[Path]) -> Iterato
         yield Row("Outputs", "off: no MQTT, no metrics, no HTTP", "outputs")
     else:
         yield Row("MQTT", started.mqtt or "off", "mqtt")
+        if started.watch:
+            yield Row("", f"watch it: {started.watch}")
         yield Row("HTTP", _http(settings, started), "http")
     durability = settings.journal.durability.value if settings.journal.durability else ""
     yield Row("Journal", f"{settings.journal_dir} ({durability} mode)", "journal, data_dir")

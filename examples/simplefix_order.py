@@ -1,8 +1,8 @@
 """One order with nothing but a socket and simplefix: log on, buy ten shares, print what comes back, log out.
 
-`make run`, then in another terminal `.venv/bin/python examples/simplefix_order.py [PORT]`. Every message is printed as it
-is on the wire, with | for SOH. For more than a first try use a FIX engine: this script keeps no sequence numbers, answers
-no resend request and sends no heartbeat.
+`make run`, then in another terminal `.venv/bin/python examples/simplefix_order.py [PORT]`. Every message is printed as
+it is on the wire, with | for SOH. For more than a first try use a FIX engine: this script keeps no sequence numbers,
+answers no resend request and sends no heartbeat.
 """
 
 import socket

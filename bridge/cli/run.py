@@ -54,17 +54,15 @@ def start(found: Settings, sources: list[Path], *, plain_asyncio: bool = False) 
     from bridge.assembly import StartFailed
 
     def announce(running: "Daemon") -> None:
-        banner.show(
-            found,
-            banner.Started(
-                fix_port=running.acceptor.port,
-                http_port=running.watching.http_port,
-                mqtt=running.watching.mqtt,
-                notes=(*running.notes, *([running.watching.watch] if running.watching.watch else [])),
-            ),
-            files=sources,
-            console=console(),
+        watching = running.watching
+        started = banner.Started(
+            fix_port=running.acceptor.port,
+            http_port=watching.http_port,
+            mqtt=watching.mqtt,
+            watch=watching.watch,
+            notes=tuple(running.notes),
         )
+        banner.show(found, started, files=sources, console=console())
 
     loop_factory = None if plain_asyncio else uvloop.new_event_loop
     try:
