@@ -34,7 +34,7 @@ _READ = 64 * 1024
 # Words of the page, and of a slot within it.
 _W_MAGIC, _W_SELECTOR, _W_BOOT, _W_CLEAN = 0, 1, 2, 4
 _SLOT, _SLOT_WORDS = 8, 8
-_SENDER, _TARGET, _ORIGIN, _GENERATION, _CREATED, _COUNT = range(6)
+_SENDER, _TARGET, _ORIGIN, _GENERATION, _CREATED, _COUNT, _CARRIED = range(7)
 
 
 class MemoryStore:
@@ -235,7 +235,7 @@ class FileStore:
             generation = numbers[self._base + _GENERATION] + 1
             for word, value in (
                 (_SENDER, 1), (_TARGET, 1), (_ORIGIN, self.last_origin),
-                (_GENERATION, generation), (_CREATED, at_ns), (_COUNT, 0),
+                (_GENERATION, generation), (_CREATED, at_ns), (_COUNT, 0), (_CARRIED, self.last_origin),
             ):  # fmt: skip
                 numbers[base + word] = value
             for name in ("messages", "index"):
@@ -316,7 +316,8 @@ class FileStore:
             self.recovered = f"index rebuilt from {size} bytes"
             end = self._count = 0
         self._end = end
-        origin = numbers[base + _ORIGIN]
+        # What a crash of the machine took from the records must not be taken for sent: the cursor goes back with them.
+        origin = numbers[base + (_CARRIED if end == 0 else _ORIGIN)]
         if size > self._end:
             origin = max(origin, self._scan(size))
         if size > self._end:
