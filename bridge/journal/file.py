@@ -375,19 +375,21 @@ class FileJournal:
         self._threadsafe(lambda: self._flushed_behind(upto, limit, seconds, count))
 
     def _flush_files(self) -> None:
-        # The open file is looked at first: one that is retired after that is flushed next time, and counted only then.
+        # The loop may retire the open file at any moment between these lines. It is looked at first, so that what was
+        # written until now is in it or in one of the retired; when it is retired in between it is among those.
         file = self._file
         if faults.armed:
             faults.point("journal.flush")
-        while self._retired:
-            old = self._retired[0]
+        retired = list(self._retired)
+        for old in retired:
             old.flush()
             old.close()
-            del self._retired[0]
+        del self._retired[: len(retired)]
         if self._names_changed:
             self._names_changed = False
             self._storage.flush_names()
-        file.flush()
+        if file not in retired:
+            file.flush()
         if faults.armed:
             faults.point("journal.flushed")
 

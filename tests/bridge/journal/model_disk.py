@@ -61,13 +61,16 @@ class Node:
 class ModelFile:
     def __init__(self, disk: "ModelDisk", node: int, offset: int) -> None:
         self._disk, self._node, self._offset = disk, node, offset
+        self._open = True
 
     def write(self, data: bytes) -> int:
+        assert self._open
         self._disk.do("write", self._node, self._offset, bytes(data))
         self._offset += len(data)
         return len(data)
 
     def flush(self) -> None:
+        assert self._open
         self._disk.do("flush", self._node)
 
     def truncate(self, size: int) -> None:
@@ -78,7 +81,7 @@ class ModelFile:
         self._offset = offset
 
     def close(self) -> None:
-        pass
+        self._open = False
 
 
 class ModelDisk:

@@ -367,6 +367,25 @@ def test_a_new_day_begins_a_new_segment_and_a_day_without_entries_does_not(mode)
     assert len(segments(disk.names())) == 4
 
 
+def test_a_segment_that_ends_while_the_thread_begins_to_flush_is_flushed_once_and_let_go():
+    disk = ModelDisk()
+    stand = Stand(disk, segment_bytes=600)
+    stand.append(2, "x" * 300)
+
+    def roll() -> None:
+        stand.append(2)
+        stand.append(2)
+
+    with faults.arming("journal.flush", roll):
+        stand.disk()
+    assert len(segments(disk.names())) == 2
+    stand.settle()
+    assert stand.journal.failed is None
+    assert stand.journal.flushed == stand.journal.next_seq - 1
+    stand.journal.close()
+    assert Stand(disk, segment_bytes=600).journal.recovered.clean
+
+
 def test_a_wall_clock_that_was_wrong_does_not_end_the_daily_segments():
     disk = ModelDisk()
     clock = ManualClock(int(T0.timestamp()) * 10**9)
