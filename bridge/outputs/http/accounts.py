@@ -12,7 +12,6 @@ from bridge.outputs.http.documents import (
     BookPage,
     BookState,
     PositionPage,
-    PositionState,
 )
 from bridge.outputs.http.endpoint import Asked, endpoint, query_of, state
 from bridge.outputs.http.principal import Role
@@ -41,14 +40,14 @@ async def positions(request: Asked, services: Behind, principal: Who) -> Respons
     """Positions from confirmed fills, with the broker's mark where one is known."""
     query = query_of(request, PositionsQuery)
     book = services.book
-    items = tuple(
-        msgspec.convert(book.states.position(position), PositionState)
+    items = [
+        book.states.position(position)
         for position in book.blotter.positions(query.account)
         if principal.sees(position.account)
         and (query.symbol is None or position.symbol == query.symbol)
         and (query.flat or position.qty)
-    )
-    return state(request, PositionPage(items=items, seq=book.seq))
+    ]
+    return state(request, {"items": items, "seq": book.seq})
 
 
 @endpoint("GET", "/books", role=Role.READ, tag="accounts", answer=BookPage, query=BooksQuery)
@@ -78,12 +77,8 @@ async def books(request: Asked, services: Behind, principal: Who) -> Response[by
 async def accounts(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """All accounts the token covers."""
     states = services.book.states
-    items = tuple(
-        msgspec.convert(states.account(name), AccountState, strict=False)
-        for name in states.accounts()
-        if principal.sees(name)
-    )
-    return state(request, AccountPage(items=items, seq=services.book.seq))
+    items = [states.account(name) for name in states.accounts() if principal.sees(name)]
+    return state(request, {"items": items, "seq": services.book.seq})
 
 
 @endpoint(
@@ -94,7 +89,7 @@ async def account_by_name(request: Asked, account: FromPath[str], services: Behi
     states = services.book.states
     if account not in states.accounts() or not principal.sees(account):
         raise refuse("not-found", f"there is no account {account}")
-    return state(request, msgspec.convert(states.account(account), AccountState, strict=False))
+    return state(request, states.account(account))
 
 
 @endpoint("GET", "/alerts", role=Role.READ, tag="operations", answer=AlertPage)

@@ -6,7 +6,7 @@ from litestar.params import FromPath, JSONBody
 
 from bridge.control_commands import ReconcileAnswer, SessionNumbers
 from bridge.outputs.http.bodies import EnableIn, NextNumbersIn, ReasonIn
-from bridge.outputs.http.documents import BrokerPage, BrokerState, ReconciliationPage, SessionPage, SessionState
+from bridge.outputs.http.documents import BrokerPage, ReconciliationPage, SessionPage
 from bridge.outputs.http.endpoint import Asked, answered, endpoint, state
 from bridge.outputs.http.principal import Role
 from bridge.outputs.http.services import Behind, Who
@@ -19,11 +19,11 @@ RECONCILE_WITHIN = 60.0  # seconds
 @endpoint("GET", "/sessions", role=Role.READ, tag="counterparties", answer=SessionPage)
 async def sessions(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """All FIX sessions as of the engine's last vitals. Peers are named to tokens without account scope only."""
-    items = []
-    for document in services.book.states.sessions():
-        session = msgspec.convert(document, SessionState)
-        items.append(msgspec.structs.replace(session, peer=None) if principal.accounts else session)
-    return state(request, SessionPage(items=tuple(items), seq=services.book.seq))
+    items = list(services.book.states.sessions())
+    if principal.accounts:
+        for document in items:
+            document.pop("peer", None)
+    return state(request, {"items": items, "seq": services.book.seq})
 
 
 @endpoint(
@@ -114,8 +114,7 @@ async def enable_session(
 @endpoint("GET", "/brokers", role=Role.READ, tag="counterparties", answer=BrokerPage)
 async def brokers(request: Asked, services: Behind) -> Response[bytes]:
     """All broker connections as of the engine's last vitals."""
-    items = tuple(msgspec.convert(document, BrokerState) for document in services.book.states.brokers())
-    return state(request, BrokerPage(items=items, seq=services.book.seq))
+    return state(request, {"items": list(services.book.states.brokers()), "seq": services.book.seq})
 
 
 @endpoint("GET", "/reconciliations", role=Role.READ, tag="counterparties", answer=ReconciliationPage)

@@ -15,7 +15,7 @@ import structlog
 
 from bridge.outputs.http.errors import CHANGES, PROBLEM_JSON
 from bridge.outputs.http.principal import ANONYMOUS, Principal
-from bridge.outputs.http.tokens import TokenStore
+from bridge.outputs.http.tokens import Token, TokenStore
 from bridge.problems import Problem, problem
 
 Scope = MutableMapping[str, Any]
@@ -26,7 +26,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "fixbridge"
 PRINCIPAL = "fixbridge.principal"  # where routes find who asks, in the ASGI scope
-OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/v1/openapi.json", "/problems/", "/schemas/")
+OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/v1/openapi.json", "/problems/", "/v1/login", "/v1/logout")
 CONTENT_SECURITY_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -190,11 +190,17 @@ class Door:
             raise Refused(problem("unsupported-media-type", "send `Content-Type: application/json`"))
 
     def _principal(self, scope: Scope, headers: dict[bytes, bytes]) -> Principal | None:
-        """Who asks, None when nobody says so. A token that is given and wrong is refused, also on open paths."""
-        secret = _bearer(headers) or _cookie(headers)
+        """Who asks, None when nobody says so. A token that is given and wrong is refused, also on open paths; a cookie
+        that is no longer good counts as none there, so that one can log in again.
+        """
+        secret = _bearer(headers)
+        if secret is None:
+            secret = _cookie(headers)
+            if secret is not None and self._open(scope) and self._find(secret, scope) is None:
+                secret = None
         address = scope["client"][0] if scope.get("client") else None
         if secret is not None:
-            token = self._tokens.find(secret, address) if self._tokens is not None else None
+            token = self._find(secret, scope)
             if token is None:
                 raise Refused(problem("unauthenticated", "the token is unknown, expired, or not for this address"))
             return token.principal
@@ -202,6 +208,10 @@ class Door:
         if self.access.open_loopback and not forwarded and address is not None and _is_loopback(address):
             return ANONYMOUS
         return None
+
+    def _find(self, secret: str, scope: Scope) -> Token | None:
+        address = scope["client"][0] if scope.get("client") else None
+        return self._tokens.find(secret, address) if self._tokens is not None else None
 
     def _open(self, scope: Scope) -> bool:
         """Paths that need no token; a WebSocket may still name its token in the first frame."""

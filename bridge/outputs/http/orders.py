@@ -22,7 +22,7 @@ from bridge.outputs.http.paging import LIMIT, SCAN, Cursor, Limit, below, cursor
 from bridge.outputs.http.principal import Principal, Role
 from bridge.outputs.http.services import Behind, Services, Who
 from bridge.outputs.http.text import ClOrdIdText
-from bridge.problems import refuse
+from bridge.problems import ProblemError, refuse
 
 MAX_WAIT = 30.0  # seconds
 PREFER = {"Prefer": "`wait=2`: answer after the broker's word, or after so many seconds (at most 30)"}
@@ -101,7 +101,7 @@ async def new_order(request: Asked, data: JSONBody[NewOrderIn], services: Behind
     if query.dry_run:
         verdict = await services.engine.ask("dry_run", Verdict, principal.session_id, order=message, entrant=who)
         return answered(verdict)
-    answer = await services.engine.ask("new_order", OrderAnswer, principal.session_id, order=message, entrant=who)
+    answer = await _asked(services, "new_order", principal, order=message, entrant=who)
     return await _ordered(request, services, answer, 201, _worked)
 
 
@@ -187,10 +187,10 @@ async def replace_order(
 ) -> Response[bytes]:
     """Ask for new terms, as OrderCancelReplaceRequest(G) does, except that what is left out stays as it is."""
     visible(services, principal, order_id)
-    answer = await services.engine.ask(
+    answer = await _asked(
+        services,
         "replace_order",
-        OrderAnswer,
-        principal.session_id,
+        principal,
         order_id=order_id,
         change=data.change(),
         entrant=entrant(principal),
@@ -216,10 +216,10 @@ async def cancel_order(request: Asked, order_id: FromPath[int], services: Behind
     """Ask for the remainder to be cancelled, as OrderCancelRequest(F) does."""
     query = query_of(request, CancelQuery)
     visible(services, principal, order_id)
-    answer = await services.engine.ask(
+    answer = await _asked(
+        services,
         "cancel_order",
-        OrderAnswer,
-        principal.session_id,
+        principal,
         order_id=order_id,
         cl_ord_id=query.cl_ord_id,
         entrant=entrant(principal),
@@ -279,6 +279,16 @@ def visible(services: Services, principal: Principal, order_id: int) -> Order:
     if order is None or not principal.sees(order.account):
         raise refuse("not-found", f"there is no order {order_id}")
     return order
+
+
+async def _asked(services: Services, name: str, principal: Principal, **arguments: Any) -> OrderAnswer:
+    """The engine's answer; a refusal it has journalled is told once it can be read here as well."""
+    try:
+        return await services.engine.ask(name, OrderAnswer, principal.session_id, **arguments)
+    except ProblemError as error:
+        if error.problem.seq is not None:
+            await services.book.reached(error.problem.seq)
+        raise
 
 
 async def _ordered(

@@ -90,6 +90,7 @@ class House:
             missing=lambda: self.missing,
             now=lambda: NOW,
         )
+        self._apps: dict[Access, Door] = {}
         self._tail: asyncio.Task[None]
 
     async def start(self) -> None:
@@ -104,11 +105,15 @@ class House:
         await self.server.close()
 
     def app(self, **access: Any) -> Door:
-        return create_app(
-            self.services,
-            Access(**{"open_loopback": True, "rate": 1e6, "burst": 1e6, **access}),
-            observe=lambda route, method, status, seconds: self.observed.append((route, method, status)),
-        )
+        """The application, one per way to set the door."""
+        terms = Access(**{"open_loopback": True, "rate": 1e6, "burst": 1e6, **access})
+        if terms not in self._apps:
+            self._apps[terms] = create_app(
+                self.services,
+                terms,
+                observe=lambda route, method, status, seconds: self.observed.append((route, method, status)),
+            )
+        return self._apps[terms]
 
     def vitals(self, **parts: Any) -> None:
         """The engine's vitals as pushed."""

@@ -252,6 +252,7 @@ class EngineRoom:
             router=self.router,
             sink_failed=lambda sink, entry, error: self.failures.append(error),
             journal_failed=lambda reason: None,
+            followers=(self.risk.portfolio,),
         )
         self.orders.attach(self.engine)
         self.vitals = Vitals()
