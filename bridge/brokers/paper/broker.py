@@ -8,46 +8,27 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from heapq import heappop, heappush
 from itertools import chain
 from pathlib import Path
 
+from bridge.brokers.paper import interventions
 from bridge.brokers.paper.book import Book, BookError, FileBook, MemoryBook
-from bridge.brokers.paper.exchange import Exchange
-from bridge.brokers.paper.market import PaperOrder
-from bridge.brokers.paper.model import AccountTerms, FillModel
-from bridge.brokers.paper.records import (
-    Accepted,
-    Answer,
-    Canceled,
-    CancelRefusal,
-    Filled,
-    Record,
-    Rejected,
-    Repeated,
-    Replaced,
-    ReplaceRefusal,
-    Triggered,
-)
-from bridge.brokers.paper.rules import ORD_TYPES, TIMES_IN_FORCE
+from bridge.brokers.paper.exchange import NEVER, Exchange
+from bridge.brokers.paper.fees import Fees
+from bridge.brokers.paper.latency import Latency
+from bridge.brokers.paper.model import AccountTerms, FillModel, HouseRules
+from bridge.brokers.paper.orders import PaperOrder
+from bridge.brokers.paper.records import Accepted, Answer, Filled, Record, Rejected
+from bridge.brokers.paper.rules import EXEC_INSTS, ORD_TYPES, TIMES_IN_FORCE
+from bridge.brokers.paper.tell import Teller, executed_since, looked_up
 from bridge.interfaces import BrokerUnreachable, Capabilities, Clock, Fence
+from bridge.marketdata.hours import Hours
 from bridge.marketdata.quotes import QuoteBook
-from bridge.orders import reports
 from bridge.orders.events import Mode, Request
 from bridge.orders.market import Instrument, Quote, Tick
 from bridge.orders.order import Order
-from bridge.orders.reports import (
-    Acknowledged,
-    BrokerAccount,
-    BrokerOrder,
-    BrokerPosition,
-    CancelRefused,
-    Executed,
-    NoAnswer,
-    Refused,
-    ReplaceRefused,
-    Report,
-)
-from fixspec.enums import LastLiquidityInd, OrdStatus
+from bridge.orders.reports import BrokerAccount, BrokerOrder, BrokerPosition, Executed, Report
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -64,6 +45,8 @@ class PaperBroker:
         times_in_force=TIMES_IN_FORCE,
         fractional=True,
         short=True,
+        extended_hours=True,
+        exec_insts=frozenset(instruction.value for instruction in EXEC_INSTS),
         notes=("Simulated: fills are made from the market data, see docs/paper.md",),
     )
 
@@ -77,25 +60,43 @@ class PaperBroker:
         name: str = "paper",
         accounts: Sequence[AccountTerms] = (AccountTerms(),),
         model: FillModel | None = None,
+        fees: Fees | None = None,
+        latency: Latency | None = None,
+        house: HouseRules | None = None,
+        hours: Hours | None = None,
     ) -> None:
-        """`directory` holds the book (`paper.book`); None keeps it in memory, which is for tests."""
+        """`directory` holds the book (`<name>.book`); None keeps it in memory, which is for tests.
+
+        `hours` None: every market is open around the clock, day orders end at 17:00 New York.
+        """
         self._name = name
         self._quotes = quotes
         self._clock = clock
         self._path = None if directory is None else directory / f"{name}.book"
-        self._instrument, self._accounts, self._model = instrument, tuple(accounts), model
-        self.exchange = self._build()
+        self._latency = latency or Latency()
+        self._build: Callable[[], Exchange] = lambda: Exchange(
+            instrument=instrument,
+            accounts=accounts,
+            model=model,
+            fees=fees,
+            latency=latency,
+            house=house,
+            hours=hours,
+        )
+        self.exchange: Exchange = self._build()
+        self._teller = Teller(name, self.exchange.state)
         self._book: Book | None = None
-        self._memory: MemoryBook | None = None
+        self._memory = MemoryBook()
         self._report: Callable[[Report], None] | None = None
         self._silence: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = NEVER
         self._scheduled = False
+        self._late: list[tuple[int, int, Report]] = []  # reports that are told later, by time
+        self._late_until: dict[int, int] = {}
+        self._sequence = 0
         self._unready: str | None = "not started"
-        self._stamp = (0, EPOCH)
-
-    def _build(self) -> Exchange:
-        return Exchange(instrument=self._instrument, accounts=self._accounts, model=self._model)
 
     @property
     def name(self) -> str:
@@ -112,11 +113,9 @@ class PaperBroker:
         self._loop = asyncio.get_running_loop()
         self._report = report
         self.exchange = self._build()
+        self._teller = Teller(self._name, self.exchange.state)
         now = self._clock.utc_ns()
-        if self._path is not None:
-            self._book = FileBook(self._path)
-        else:
-            self._book = self._memory = self._memory or MemoryBook()
+        self._book = self._memory if self._path is None else FileBook(self._path)
         records = iter(self._book.read())
         first = next(records, None)
         if first is None:
@@ -124,6 +123,7 @@ class PaperBroker:
         else:
             self.exchange.restore(chain((first,), records), now)
         self._unready = None
+        self._told()
         for symbol in self._quotes.symbols:
             if (quote := self._quotes.quote(symbol)) is not None:
                 self.exchange.quote(quote, now)
@@ -135,6 +135,10 @@ class PaperBroker:
         if self._silence is not None:
             self._silence()
             self._silence = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._armed = NEVER
         if self._book is not None:
             self._match()
             self._book.close()
@@ -145,29 +149,36 @@ class PaperBroker:
     # --- requests ----------------------------------------------------------------------------------------------------
 
     def submit(self, order: Order) -> None:
-        """Acknowledged or Refused before this returns; fills follow in a later turn of the loop."""
+        """Acknowledged or Refused before this returns (unless latency is modelled); fills in a later turn of the
+        loop.
+        """
         if self._unready is not None:
-            self._say(Refused(broker=self._name, broker_client_id=order.broker_client_id, text=self._unready))
+            self._say(self._teller.refused(order.broker_client_id, self._unready))
             return
-        self.exchange.submit(order, self._clock.utc_ns())
-        if self._told() and self.exchange.waiting:
+        exchange = self.exchange
+        exchange.submit(order, self._clock.utc_ns())
+        self._told()
+        if exchange.waiting and not self._scheduled:
             self._schedule()
 
     def replace(self, order: Order) -> None:
-        """Replaced or ReplaceRefused before this returns."""
-        pending = order.pending_replace
-        assert pending is not None
+        """Replaced or ReplaceRefused before this returns (unless latency is modelled)."""
         if self._unready is not None:
-            self._unanswered(pending.broker_client_id, Request.REPLACE, self._unready)
+            assert order.pending_replace is not None
+            client_id = order.pending_replace.broker_client_id
+            self._say(self._teller.unanswered(client_id, Request.REPLACE, self._unready))
             return
         self.exchange.replace(order, self._clock.utc_ns())
-        if self._told() and self.exchange.waiting:
+        self._told()
+        if self.exchange.waiting:
             self._schedule()
 
     def cancel(self, order: Order) -> None:
-        """Canceled or CancelRefused before this returns, after the fills that came first."""
+        """Canceled or CancelRefused before this returns, after the fills that came first (unless latency is
+        modelled).
+        """
         if self._unready is not None:
-            self._unanswered(order.broker_client_id, Request.CANCEL, self._unready)
+            self._say(self._teller.unanswered(order.broker_client_id, Request.CANCEL, self._unready))
             return
         self.exchange.cancel(order, self._clock.utc_ns())
         self._told()
@@ -177,23 +188,27 @@ class PaperBroker:
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """Everything that works."""
         self._reachable()
-        return [self._stated(order) for order in self.exchange.open_orders()]
+        return [self._teller.stated(order) for order in self.exchange.open_orders()]
 
     async def find(self, order: Order) -> BrokerOrder | None:
         """By our id, in any state, from memory or the book."""
         book = self._reachable()
         client_id = order.broker_client_id or ""
         found = self.exchange.find(client_id)
-        if isinstance(found, PaperOrder):
-            return self._stated(found)
+        if found is None:
+            found = await asyncio.to_thread(looked_up, book.read, client_id)
         if isinstance(found, Rejected):
-            return _stated_rejection(found)
-        return await asyncio.to_thread(self._looked_up, book, client_id)
+            return self._teller.stated_rejection(found)
+        return None if found is None else self._teller.stated(found)
 
     async def executions(self, since: datetime) -> Sequence[Executed]:
-        """Every execution since then, oldest first, from the book."""
+        """Every execution since then, oldest first, from memory or the book."""
         book = self._reachable()
-        return await asyncio.to_thread(self._executed_since, book, (since - EPOCH) // timedelta(microseconds=1) * 1000)
+        since_ns = (since - EPOCH) // timedelta(microseconds=1) * 1000
+        found: list[tuple[PaperOrder, int]] | None = self.exchange.state.executed_since(since_ns)
+        if found is None:
+            found = await asyncio.to_thread(lambda: executed_since(book.read(), since_ns))
+        return [self._teller.executed(order, number) for order, number in found]
 
     async def positions(self) -> Sequence[BrokerPosition]:
         """All positions that are not flat."""
@@ -204,7 +219,7 @@ class PaperBroker:
                 symbol=symbol,
                 qty=holding.qty,
                 avg_px=holding.avg_px,
-                mark=self.exchange.mark(symbol) or holding.mark,
+                mark=self.exchange.state.mark(symbol) or holding.mark,
             )
             for account in self.exchange.accounts.values()
             for symbol, holding in account.holdings.items()
@@ -228,9 +243,33 @@ class PaperBroker:
                     taken_ns=now,
                     margin_account=account.terms.margin_account,
                     shorting_allowed=account.terms.shorting,
+                    net_transfers=account.transfers,
                 )
             )
         return stated
+
+    # --- an operator's door (`fixbridge paper`, rehearsals) ----------------------------------------------------------
+
+    def reset(self, account: str, cash: Decimal) -> None:
+        """Cancel the account's orders, drop its positions, give it this cash. KeyError when it is unknown."""
+        self._intervene(lambda exchange, now: interventions.reset(exchange, account, cash, now))
+
+    def halt(self, symbol: str, text: str = "Trading is halted") -> None:
+        """Stop trading in a symbol. KeyError when it is unknown."""
+        self._intervene(lambda exchange, now: interventions.halt(exchange, symbol, now, text))
+
+    def resume(self, symbol: str) -> None:
+        """Go on trading in a symbol. KeyError when it is unknown."""
+        self._intervene(lambda exchange, now: interventions.resume(exchange, symbol, now))
+
+    def split(self, symbol: str, new: int, old: int) -> None:
+        """`old` shares become `new`. KeyError when the symbol is unknown, ValueError when it is no split."""
+        self._intervene(lambda exchange, now: interventions.split(exchange, symbol, new, old, now))
+
+    def _intervene(self, act: Callable[[Exchange, int], None]) -> None:
+        self._reachable()
+        act(self.exchange, self._clock.utc_ns())
+        self._told()
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -257,259 +296,90 @@ class PaperBroker:
             self.exchange.match(self._clock.utc_ns())
             self._told()
 
-    def _told(self) -> bool:
-        """Write what happened, then report it. False when it could not be written: then nobody is told, ever."""
-        out = self.exchange.out
-        if not out:
+    def wake(self) -> None:
+        """Do what has become due: the timer calls it."""
+        self._armed = NEVER
+        self._timer = None
+        if self._unready is not None:
+            return
+        now = self._clock.utc_ns()
+        self.exchange.advance(now)
+        self.exchange.match(now)
+        while self._late and self._late[0][0] <= now:
+            self._say(heappop(self._late)[2])
+        self._told()
+
+    def _arm(self, due: int) -> None:
+        assert self._loop is not None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = due
+        self._timer = self._loop.call_later(max(0.0, (due - self._clock.utc_ns()) / 1e9), self.wake)
+
+    def _told(self) -> None:
+        """Write what happened, then report it. When it cannot be written nobody is told, ever."""
+        exchange = self.exchange
+        out = exchange.out
+        if out:
+            exchange.out = []
+            if not self._written([happened for happened in out if isinstance(happened, Record)]):
+                return
+            for happened in out:
+                for report in self._teller.about(happened):
+                    self._tell(happened, report)
+            exchange.state.trim()
+        due = exchange.due
+        if self._late and self._late[0][0] < due:
+            due = self._late[0][0]
+        if due < self._armed:
+            self._arm(due)
+
+    def _written(self, records: Sequence[Record]) -> bool:
+        if not records:
             return True
-        self.exchange.out = []
         assert self._book is not None
-        records = [happened for happened in out if isinstance(happened, Record)]
-        if records:
-            try:
-                self._book.append(records)
-            except (OSError, BookError) as error:
-                self._fail(records, error)
-                return False
-        for happened in out:
-            self._tell(happened)
-        self.exchange.trim()
+        try:
+            self._book.append(records)
+        except (OSError, BookError) as error:
+            # The exchange in memory is ahead of its book now. Only the book counts, so nothing is taken on or answered
+            # any more; an order that is surely not in the book is refused, of any other the outcome is unknown.
+            self._unready = text = f"the paper book cannot be written: {error}"
+            self._book = None
+            for happened in records:
+                if isinstance(happened, Accepted):
+                    if isinstance(error, OSError):
+                        self._say(self._teller.refused(happened.id, text))
+                    else:
+                        self._say(self._teller.unanswered(happened.id, Request.SUBMIT, text))
+            return False
         return True
 
-    def _fail(self, records: Sequence[Record], error: Exception) -> None:
-        """The exchange in memory is ahead of its book now. Only the book counts, so nothing is taken on or answered any
-        more; an order that is surely not in the book is refused, of any other the outcome is unknown.
-        """
-        self._unready = text = f"the paper book cannot be written: {error}"
-        self._book = None
-        for happened in records:
-            if isinstance(happened, Accepted):
-                if isinstance(error, OSError):
-                    self._say(Refused(broker=self._name, broker_client_id=happened.id, text=text))
-                else:
-                    self._unanswered(happened.id, Request.SUBMIT, text)
-
-    def _unanswered(self, client_id: str | None, request: Request, text: str) -> None:
-        self._say(NoAnswer(broker=self._name, broker_client_id=client_id, request=request, text=text))
+    def _tell(self, happened: Record | Answer, report: Report) -> None:
+        """Now, or later when reports take their time; reports about one order never overtake each other."""
+        if not self._latency.report and not self._late_until:
+            self._say(report)
+            return
+        no = getattr(happened, "no", 0)
+        now = self._clock.utc_ns()
+        at = max(now, self._late_until.get(no, 0))
+        if isinstance(happened, Filled):
+            at = max(at, now + self._latency.to_client(f"{report.broker_client_id}:{happened.execution}"))
+        if at <= now:
+            self._late_until.pop(no, None)
+            self._say(report)
+            return
+        self._late_until[no] = at
+        self._sequence += 1
+        heappush(self._late, (at, self._sequence, report))
 
     def _say(self, report: Report) -> None:
         if self._report is not None:
             self._report(report)
 
-    def _tell(self, happened: Record | Answer) -> None:
-        if isinstance(happened, Filled):
-            self._say(self._executed(happened, self.exchange.order(happened.no)))
-        elif isinstance(happened, Accepted):
-            order = self.exchange.order(happened.no)
-            self._say(
-                Acknowledged(
-                    broker=self._name,
-                    broker_client_id=happened.id,
-                    broker_order_id=self._order_id(happened.no),
-                    transact_time=self._time(happened.at),
-                    held=not order.triggered,
-                )
-            )
-        elif isinstance(happened, Rejected):
-            self._say(
-                Refused(
-                    broker=self._name,
-                    broker_client_id=happened.id,
-                    transact_time=self._time(happened.at),
-                    code=happened.code,
-                    text=happened.text,
-                )
-            )
-        elif isinstance(happened, Canceled):
-            order = self.exchange.order(happened.no)
-            self._say(
-                reports.Canceled(
-                    broker=self._name,
-                    broker_client_id=order.id,
-                    broker_order_id=self._order_id(order.no),
-                    transact_time=self._time(happened.at),
-                    reason=happened.reason,
-                    text=happened.text,
-                )
-            )
-        elif isinstance(happened, Replaced):
-            self._say(
-                reports.Replaced(
-                    broker=self._name,
-                    broker_client_id=happened.id,
-                    broker_order_id=self._order_id(happened.no),
-                    transact_time=self._time(happened.at),
-                    order_qty=happened.qty,
-                    price=happened.price,
-                    stop_px=happened.stop_px,
-                )
-            )
-        elif isinstance(happened, Triggered):
-            order = self.exchange.order(happened.no)
-            self._say(
-                Acknowledged(
-                    broker=self._name,
-                    broker_client_id=order.id,
-                    broker_order_id=self._order_id(order.no),
-                    transact_time=self._time(happened.at),
-                )
-            )
-        elif isinstance(happened, CancelRefusal):
-            self._say(
-                CancelRefused(
-                    broker=self._name,
-                    broker_client_id=happened.id,
-                    cxl_rej_reason=happened.reason,
-                    text=happened.text,
-                )
-            )
-        elif isinstance(happened, ReplaceRefusal):
-            self._say(
-                ReplaceRefused(
-                    broker=self._name,
-                    broker_client_id=happened.id,
-                    cxl_rej_reason=happened.reason,
-                    text=happened.text,
-                )
-            )
-        elif isinstance(happened, Repeated):
-            self._tell_again(happened)
-
-    def _tell_again(self, repeated: Repeated) -> None:
-        """The same answers as the first time, with the same ids."""
-        if not repeated.no:
-            self._unanswered(repeated.id, Request.SUBMIT, "The id was used long ago: the order must be asked for")
-            return
-        order = self.exchange.order(repeated.no)
-        self._say(
-            Acknowledged(
-                broker=self._name,
-                broker_client_id=order.id,
-                broker_order_id=self._order_id(order.no),
-                held=not order.triggered,
-            )
-        )
-        for number, (qty, px, revision, at) in enumerate(order.executions, 1):
-            self._say(self._execution(order, number, qty, px, revision, at))
-        if order.closed is OrdStatus.CANCELED:
-            self._say(
-                reports.Canceled(
-                    broker=self._name,
-                    broker_client_id=order.id,
-                    broker_order_id=self._order_id(order.no),
-                )
-            )
-
-    # --- words -------------------------------------------------------------------------------------------------------
-
-    def _executed(self, filled: Filled, order: PaperOrder) -> Executed:
-        exec_id = f"{self.exchange.book}-{filled.no}-{filled.execution}"
-        return Executed(
-            broker=self._name,
-            broker_client_id=order.id,
-            broker_order_id=self._order_id(filled.no),
-            transact_time=self._time(filled.at),
-            broker_exec_id=exec_id,
-            exec_root=exec_id,
-            symbol=order.symbol,
-            side=order.side,
-            account=order.account,
-            last_qty=filled.qty,
-            last_px=filled.px,
-            liquidity=LastLiquidityInd.ADDED_LIQUIDITY if filled.made else LastLiquidityInd.REMOVED_LIQUIDITY,
-            commission=filled.fee,
-        )
-
-    def _execution(self, order: PaperOrder, number: int, qty: Decimal, px: Decimal, revision: int, at: int) -> Executed:
-        root = f"{self.exchange.book}-{order.no}-{number}"
-        return Executed(
-            broker=self._name,
-            broker_client_id=order.id,
-            broker_order_id=self._order_id(order.no),
-            transact_time=self._time(at),
-            broker_exec_id=f"{root}.{revision}" if revision else root,
-            exec_root=root,
-            revision=revision,
-            symbol=order.symbol,
-            side=order.side,
-            account=order.account,
-            last_qty=qty,
-            last_px=px,
-        )
-
-    def _order_id(self, no: int) -> str:
-        return f"{self.exchange.book}-{no}"
-
-    def _time(self, ns: int) -> datetime:
-        if self._stamp[0] != ns:
-            self._stamp = (ns, EPOCH + timedelta(microseconds=ns // 1000))
-        return self._stamp[1]
-
-    def _stated(self, order: PaperOrder) -> BrokerOrder:
-        return BrokerOrder(
-            broker_client_id=order.id,
-            broker_order_id=self._order_id(order.no),
-            account=order.account,
-            symbol=order.symbol,
-            side=order.side,
-            ord_type=order.ord_type,
-            time_in_force=order.time_in_force,
-            order_qty=order.qty,
-            price=order.price,
-            stop_px=order.stop_px,
-            cum_qty=order.cum,
-            avg_px=order.gross / order.cum if order.cum else None,
-            ord_status=order.status,
-        )
-
     def _reachable(self) -> Book:
         if self._book is None:
             raise BrokerUnreachable(self._unready or "not started")
         return self._book
-
-    def _looked_up(self, book: Book, client_id: str) -> BrokerOrder | None:
-        """An order that memory has let go: the book is folded for it alone."""
-        order: PaperOrder | None = None
-        for record in book.read():
-            if isinstance(record, Accepted) and record.id == client_id:
-                order = PaperOrder(record)
-            elif isinstance(record, Rejected) and record.id == client_id:
-                return _stated_rejection(record)
-            elif order is None:
-                continue
-            elif isinstance(record, Filled) and record.no == order.no:
-                order.cum += record.qty
-                order.gross += record.qty * record.px
-                if order.cum >= order.qty:
-                    order.closed = OrdStatus.FILLED
-            elif isinstance(record, Canceled) and record.no == order.no:
-                order.closed = OrdStatus.CANCELED
-        return None if order is None else self._stated(order)
-
-    def _executed_since(self, book: Book, since_ns: int) -> list[Executed]:
-        orders: dict[int, PaperOrder] = {}
-        found: list[Executed] = []
-        for record in book.read():
-            if isinstance(record, Accepted):
-                orders[record.no] = PaperOrder(record)
-            elif isinstance(record, Replaced):
-                orders[record.no].id = record.id
-            elif isinstance(record, Filled) and record.at >= since_ns:
-                found.append(self._executed(record, orders[record.no]))
-        return found
-
-
-def _stated_rejection(record: Rejected) -> BrokerOrder:
-    return BrokerOrder(
-        broker_client_id=record.id,
-        broker_order_id="",
-        account=record.account,
-        symbol=record.symbol,
-        side=record.side,
-        ord_type=record.ord_type,
-        order_qty=record.qty,
-        ord_status=OrdStatus.REJECTED,
-    )
 
 
 def _book_name(now_ns: int) -> str:

@@ -5,40 +5,50 @@ from decimal import Decimal
 
 import msgspec
 
+from bridge.brokers.paper.records import ONE, ZERO
 from bridge.orders.market import AssetClass, Instrument
 
-ZERO = Decimal(0)
 REVALUE_NS = 1_000_000_000
 
 INITIAL_MARGIN = {
     AssetClass.EQUITY: Decimal("0.25"),
     AssetClass.ETF: Decimal("0.25"),
     AssetClass.FUTURE: Decimal("0.06"),
-    AssetClass.OPTION: Decimal(1),
+    AssetClass.OPTION: ONE,
     AssetClass.FX: Decimal("0.02"),
-    AssetClass.CRYPTO: Decimal(1),
+    AssetClass.CRYPTO: ONE,
 }
+CASH_ACCOUNT = {**dict.fromkeys(AssetClass, ONE), AssetClass.FUTURE: INITIAL_MARGIN[AssetClass.FUTURE]}
+OVERNIGHT = {**INITIAL_MARGIN, AssetClass.EQUITY: Decimal("0.5"), AssetClass.ETF: Decimal("0.5")}
 
 
 class MarginTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a position of 1 of value must be covered with, by asset class; a cash account covers everything with 1.
+    """The share of its value that a position must be covered with, by asset class.
 
-    Equity 0.25 is the intraday requirement of a US margin account (four times equity), FX 0.02 the 50:1 of CFTC 5.9.
+    By default the intraday terms of a US margin account: shares 0.25 (four times equity), futures 0.06, currencies 0.02
+    (50:1), crypto 1. `cash_account` and `overnight` (Regulation T: shares 0.5) are the usual alternatives.
     """
 
     rates: dict[AssetClass, Decimal] = msgspec.field(default_factory=INITIAL_MARGIN.copy)
     margin_account: bool = True
     shorting: bool = True
 
-    def rate(self, asset_class: AssetClass) -> Decimal:
-        """Share of the value."""
-        if not self.margin_account and asset_class is not AssetClass.FUTURE:
-            return Decimal(1)
-        return self.rates[asset_class]
+    @classmethod
+    def cash_account(cls) -> "MarginTerms":
+        """Everything is paid in full and nothing is sold short; futures have their margin."""
+        return cls(rates=CASH_ACCOUNT.copy(), margin_account=False, shorting=False)
+
+    @classmethod
+    def overnight(cls) -> "MarginTerms":
+        """Twice equity for shares."""
+        return cls(rates=OVERNIGHT.copy())
 
 
 class Holding:
-    """A position: `qty` signed, `cost` its signed cost (average cost method), `value` qty × mark × multiplier."""
+    """A position: `qty` signed, `cost` Σ quantity × price of what is held, by average cost; instrument's currency.
+
+    `buying`, `selling` are the leaves of working orders.
+    """
 
     __slots__ = ("buying", "cost", "instrument", "mark", "qty", "realised", "requirement", "selling")
 
@@ -49,7 +59,7 @@ class Holding:
         self.realised = ZERO
         self.mark = ZERO
         self.requirement = ZERO
-        self.buying = ZERO  # leaves of working buys
+        self.buying = ZERO
         self.selling = ZERO
 
     @property
@@ -67,10 +77,9 @@ class Holding:
             closing = -held if abs(qty) > abs(held) else qty  # signed as the trade
             avg = self.cost / held
             realised = (avg - px) * closing * self.instrument.multiplier
-            self.cost = ZERO if closing == -held else self.cost + avg * closing
-            self.cost += (qty - closing) * px
+            self.cost = (ZERO if closing == -held else self.cost + avg * closing) + (qty - closing) * px
+            self.realised += realised
         self.qty = held + qty
-        self.realised += realised
         self.mark = px
         return realised
 
@@ -85,9 +94,11 @@ class Account:
         "fees",
         "holdings",
         "name",
+        "rates",
         "requirement",
         "reserved",
         "terms",
+        "transfers",
         "valued_ns",
     )
 
@@ -95,8 +106,10 @@ class Account:
         self.name = name
         self.currency = currency
         self.terms = terms
+        self.rates = terms.rates
         self.cash = ZERO
         self.fees = ZERO
+        self.transfers = ZERO  # money moved in less moved out since the trading day began
         self.holdings: dict[str, Holding] = {}
         self.equity = ZERO
         self.requirement = ZERO
@@ -110,22 +123,31 @@ class Account:
             found = self.holdings[instrument.symbol] = Holding(instrument)
         return found
 
-    def fill(self, instrument: Instrument, qty: Decimal, px: Decimal, fee: Decimal) -> None:
-        """One signed execution: cash moves by the value, a future's only by profit and fee."""
-        holding = self.holding(instrument)
+    def fill(self, holding: Holding, qty: Decimal, px: Decimal, fee: Decimal, rate: Decimal) -> None:
+        """One signed execution: cash −= quantity × price × multiplier + fee; a future's moves by profit − fee."""
+        instrument = holding.instrument
         realised = holding.trade(qty, px)
         if instrument.asset_class is AssetClass.FUTURE:
-            self.cash += realised - fee
+            change = realised - fee
         else:
-            self.cash -= qty * px * instrument.multiplier + fee
-        self.fees += fee
-        self.equity -= fee
-        rate = self.terms.rate(instrument.asset_class)
-        requirement = abs(holding.qty) * px * instrument.multiplier * rate
+            change = -qty * px * instrument.multiplier - fee
+        if rate is not ONE:
+            change *= rate
+            fee *= rate
+        self.cash += change
+        if fee:
+            self.fees += fee
+            self.equity -= fee
+        requirement = abs(holding.qty) * px * instrument.multiplier * self.rates[instrument.asset_class] * rate
         self.requirement += requirement - holding.requirement
         holding.requirement = requirement
 
-    def revalue(self, now_ns: int, mark: Callable[[str], Decimal | None]) -> None:
+    def revalue(
+        self,
+        now_ns: int,
+        mark: Callable[[str], Decimal | None],
+        rate: Callable[[str, str], Decimal | None],
+    ) -> None:
         """Mark every position. Equity = cash + Σ value, for futures Σ (mark − average) × quantity × multiplier."""
         equity, requirement = self.cash, ZERO
         for symbol, holding in self.holdings.items():
@@ -136,12 +158,13 @@ class Account:
             if price is not None:
                 holding.mark = price
             instrument = holding.instrument
-            value = holding.qty * holding.mark * instrument.multiplier
+            worth = rate(instrument.currency, self.currency) or ONE
+            value = holding.qty * holding.mark * instrument.multiplier * worth
             if instrument.asset_class is AssetClass.FUTURE:
-                equity += value - holding.cost * instrument.multiplier
+                equity += value - holding.cost * instrument.multiplier * worth
             else:
                 equity += value
-            holding.requirement = abs(value) * self.terms.rate(instrument.asset_class)
+            holding.requirement = abs(value) * self.rates[instrument.asset_class]
             requirement += holding.requirement
         self.equity, self.requirement, self.valued_ns = equity, requirement, now_ns
 
@@ -153,12 +176,20 @@ class Account:
         closable = -holding.qty - holding.buying if buy else holding.qty - holding.selling
         return qty if closable <= 0 else qty - closable if qty > closable else ZERO
 
+    @property
     def excess(self) -> Decimal:
-        """Equity that nothing needs."""
+        """Equity that neither positions nor working orders need: equity − requirement − reserved."""
         return self.equity - self.requirement - self.reserved
 
     @property
     def buying_power(self) -> Decimal:
-        """What may still be bought of the asset class that needs least cover of the shares': excess over its rate."""
-        excess = self.excess()
-        return excess / self.terms.rate(AssetClass.EQUITY) if excess > 0 else ZERO
+        """Shares that may still be bought: excess / rate of shares, never below 0."""
+        excess = self.excess
+        return excess / self.rates[AssetClass.EQUITY] if excess > 0 else ZERO
+
+    def empty(self, cash: Decimal) -> None:
+        """No positions, no fees, this cash; no order may work."""
+        self.transfers += cash - self.equity
+        self.cash = self.equity = cash
+        self.fees = self.requirement = self.reserved = ZERO
+        self.holdings.clear()

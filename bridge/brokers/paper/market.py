@@ -2,149 +2,10 @@
 
 from decimal import Decimal
 
-from bridge.brokers.paper.records import Accepted
+from bridge.brokers.paper.orders import Ladder, PaperOrder
+from bridge.brokers.paper.records import ZERO
+from bridge.marketdata.hours import Session
 from bridge.orders.market import Instrument, Quote
-from fixspec.enums import OrdStatus, OrdType, Side, TimeInForce
-
-ZERO = Decimal(0)
-NEVER_ABOVE = Decimal("Infinity")
-NEVER_BELOW = Decimal("-Infinity")
-
-
-class PaperOrder:
-    """An order at the exchange. Mutable: only `Exchange` changes it, only by a record."""
-
-    __slots__ = (
-        "account",
-        "ahead",
-        "aliases",
-        "buy",
-        "closed",
-        "cum",
-        "exec_inst",
-        "executions",
-        "expires",
-        "gross",
-        "id",
-        "left",
-        "no",
-        "ord_type",
-        "place",
-        "price",
-        "qty",
-        "reserve",
-        "session",
-        "side",
-        "stop_px",
-        "symbol",
-        "time_in_force",
-        "triggered",
-    )
-
-    def __init__(self, record: Accepted) -> None:
-        self.no = record.no
-        self.id = record.id
-        self.aliases: list[str] = []  # ids it had before it was replaced
-        self.account = record.account
-        self.symbol = record.symbol
-        self.side = record.side
-        self.buy = record.side is Side.BUY
-        self.ord_type = record.ord_type
-        self.time_in_force = record.time_in_force
-        self.qty = record.qty
-        self.price = record.price
-        self.stop_px = record.stop_px
-        self.exec_inst = record.exec_inst
-        self.expires = record.expires
-        self.session = record.session
-        self.cum = ZERO
-        self.gross = ZERO
-        self.left = record.qty
-        self.executions: list[tuple[Decimal, Decimal, int, int]] = []  # quantity, price, revision, time
-        self.closed: OrdStatus | None = None
-        self.triggered = record.ord_type not in STOPS
-        self.place: Ladder | list[PaperOrder] | None = None  # where it waits
-        self.ahead = ZERO  # quantity displayed in front of it when it joined
-        self.reserve = ZERO
-
-    @property
-    def status(self) -> OrdStatus:
-        """OrdStatus(39) as the exchange states it."""
-        if self.closed is not None:
-            return self.closed
-        return OrdStatus.PARTIALLY_FILLED if self.cum else OrdStatus.NEW
-
-    @property
-    def at_once(self) -> bool:
-        """Immediate or cancel, fill or kill: what is not filled on arrival is cancelled."""
-        return self.time_in_force is TimeInForce.IOC or self.time_in_force is TimeInForce.FOK
-
-
-STOPS = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
-
-
-class Ladder:
-    """Orders by price and then time. `best` is the price served first, an infinity no price reaches when empty.
-
-    Adding to a known price and removing cost a dictionary access; a new price is sorted in by bisection.
-    """
-
-    __slots__ = ("_highest_first", "_prices", "best", "levels")
-
-    def __init__(self, *, highest_first: bool) -> None:
-        self._highest_first = highest_first
-        self._prices: list[Decimal] = []  # ascending
-        self.levels: dict[Decimal, dict[int, PaperOrder]] = {}
-        self.best = NEVER_BELOW if highest_first else NEVER_ABOVE
-
-    def add(self, price: Decimal, order: PaperOrder) -> None:
-        """Behind all orders of that price."""
-        level = self.levels.get(price)
-        if level is None:
-            level = self.levels[price] = {}
-            _insert(self._prices, price)
-            self._reset()
-        level[order.no] = order
-        order.place = self
-
-    def remove(self, price: Decimal, order: PaperOrder) -> None:
-        """Take an order out; KeyError when it is not there (a bug)."""
-        level = self.levels[price]
-        del level[order.no]
-        if not level:
-            del self.levels[price]
-            del self._prices[_find(self._prices, price)]
-            self._reset()
-        order.place = None
-
-    def first(self) -> PaperOrder:
-        """The order served first; KeyError when empty."""
-        return next(iter(self.levels[self.best].values()))
-
-    def __len__(self) -> int:
-        return sum(map(len, self.levels.values()))
-
-    def _reset(self) -> None:
-        prices = self._prices
-        if self._highest_first:
-            self.best = prices[-1] if prices else NEVER_BELOW
-        else:
-            self.best = prices[0] if prices else NEVER_ABOVE
-
-
-def _find(prices: list[Decimal], price: Decimal) -> int:
-    low, high = 0, len(prices)
-    while low < high:
-        middle = (low + high) // 2
-        if prices[middle] < price:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-def _insert(prices: list[Decimal], price: Decimal) -> None:
-    prices.insert(_find(prices, price), price)
 
 
 class Market:
@@ -169,14 +30,18 @@ class Market:
         "received_ns",
         "sell_stops",
         "sells",
+        "session",
+        "sleeping",
         "taking_buys",
         "taking_sells",
+        "trailing",
         "used_ask",
         "used_bid",
     )
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, session: Session) -> None:
         self.instrument = instrument
+        self.session = session
         self.bid: Decimal | None = None
         self.ask: Decimal | None = None
         self.bid_sz: Decimal | None = None
@@ -191,8 +56,10 @@ class Market:
         self.sells = Ladder(highest_first=False)
         self.buy_stops = Ladder(highest_first=False)
         self.sell_stops = Ladder(highest_first=True)
-        self.taking_buys: list[PaperOrder] = []  # marketable, waiting for more displayed size
-        self.taking_sells: list[PaperOrder] = []
+        self.taking_buys: dict[int, PaperOrder] = {}  # marketable, waiting for more displayed size
+        self.taking_sells: dict[int, PaperOrder] = {}
+        self.trailing: dict[int, PaperOrder] = {}  # stops that follow the market, also in a ladder of stops
+        self.sleeping: dict[int, PaperOrder] = {}  # not to be executed in this phase of the day
 
     def show(self, quote: Quote) -> None:
         """Take a quote in; O(1) unless prices that we used have gone."""
@@ -201,7 +68,7 @@ class Market:
             bid = None
         if ask is not None and not ask > 0:
             ask = None
-        if bid is not None and ask is not None and bid > ask:
+        if (bid is not None and ask is not None and bid > ask) or self.halted:
             bid = ask = None  # crossed: nobody can tell at which price anything could be done
         self.bid, self.ask = bid, ask
         self.bid_sz, self.ask_sz = quote.bid_sz, quote.ask_sz
@@ -213,6 +80,13 @@ class Market:
         if self.used_bid and bid is not None:
             for price in [price for price in self.used_bid if price > bid]:
                 del self.used_bid[price]
+
+    def forget_quote(self) -> None:
+        """What was displayed is nobody's price any more (halt, split)."""
+        self.quoted = False
+        self.bid = self.ask = None
+        self.used_bid.clear()
+        self.used_ask.clear()
 
     def printed(self, price: Decimal, size: Decimal, *, bought: bool) -> None:
         """A trade printed. It took size from the touch, which the next quote will show and is taken off until then; and
@@ -231,16 +105,6 @@ class Market:
                 used[price] = before - size
             else:
                 del used[price]
-
-    def available(self, *, buy: bool, untold: Decimal) -> Decimal:
-        """What a taker may still have at the touch: displayed minus used. `untold` stands for a size nobody tells."""
-        price, size, used = (self.ask, self.ask_sz, self.used_ask) if buy else (self.bid, self.bid_sz, self.used_bid)
-        if price is None:
-            return ZERO
-        left = untold if size is None else size
-        if used:
-            left -= used.get(price, ZERO)
-        return left if left > 0 else ZERO
 
     def use(self, *, buy: bool, price: Decimal, qty: Decimal) -> None:
         """Count displayed size as used."""

@@ -1,8 +1,9 @@
-"""What happened at the paper exchange: its own facts, one line each in its own record.
+"""What happened at the paper exchange: its own facts, one line each in its own book.
 
 They are to the exchange what events are to the engine: written before they are told, folded into its state, and all
-there is to know after a restart. Times are UTC nanoseconds as the clock of the caller gave them; prices per unit in
-the instrument's currency, quantities in units of OrderQty(38), money in the account's currency.
+there is to know after a restart. Times are UTC nanoseconds as the caller's clock gave them; prices per unit in the
+instrument's currency, quantities in units of OrderQty(38), money in the account's currency. Fields are only ever
+added, with defaults.
 """
 
 from decimal import Decimal
@@ -13,6 +14,8 @@ from bridge.orders.reasons import ReasonCode
 from fixspec.enums import CxlRejReason, ExecInst, ExecRestatementReason, OrdType, Side, TimeInForce
 
 VERSION = 1
+ONE = Decimal(1)
+ZERO = Decimal(0)
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="is", tag=str.lower):
@@ -26,10 +29,11 @@ class Opened(Record, frozen=True):
 
     book: str
     version: int = VERSION
+    next_no: int = 1
 
 
 class Funded(Record, frozen=True):
-    """An account was opened, or its cash was changed by hand, by a fee or by interest."""
+    """An account was opened, or its cash was changed: by hand, by interest."""
 
     account: str
     amount: Decimal
@@ -37,8 +41,26 @@ class Funded(Record, frozen=True):
     why: str = "opening balance"
 
 
+class Carried(Record, frozen=True):
+    """An account as it stood when older records were dropped: holdings as (symbol, quantity, cost, realised profit)."""
+
+    account: str
+    cash: Decimal
+    fees: Decimal
+    holdings: tuple[tuple[str, Decimal, Decimal, Decimal], ...] = ()
+
+
+class Reset(Record, frozen=True):
+    """An account was emptied: no positions, no fees, this cash."""
+
+    account: str
+    cash: Decimal
+
+
 class Accepted(Record, frozen=True):
-    """An order was taken in. `no` numbers the orders of a book from 1."""
+    """An order was taken in. `no` numbers the orders of a book; `expires` is when its time in force ends, None for
+    never.
+    """
 
     no: int
     id: str
@@ -52,7 +74,8 @@ class Accepted(Record, frozen=True):
     stop_px: Decimal | None = None
     exec_inst: tuple[ExecInst, ...] = ()
     expires: int | None = None
-    session: str | None = None
+    extended: bool = False
+    trail: Decimal | None = None
 
 
 class Rejected(Record, frozen=True):
@@ -66,6 +89,7 @@ class Rejected(Record, frozen=True):
     qty: Decimal
     code: ReasonCode
     text: str
+    broker_code: str | None = None
 
 
 class Triggered(Record, frozen=True):
@@ -74,18 +98,28 @@ class Triggered(Record, frozen=True):
     no: int
 
 
+class Trailed(Record, frozen=True):
+    """The trigger price of a trailing stop followed the market."""
+
+    no: int
+    stop_px: Decimal
+
+
 class Filled(Record, frozen=True):
-    """The `execution`th execution of an order. `made`: it was resting and gave the liquidity; `level` the displayed
-    price whose size it used, None when it was filled out of a printed trade.
+    """The `execution`th execution of an order. `made`: it was resting and gave the liquidity. `level`: the displayed
+    price whose size it used, None when it was filled out of a printed trade. `rate`: the account's currency per unit of
+    the instrument's. `carried`: told before older records were dropped, its money is in `Carried`.
     """
 
     no: int
     execution: int
     qty: Decimal
     px: Decimal
-    fee: Decimal = Decimal(0)
+    fee: Decimal = ZERO
     made: bool = False
     level: Decimal | None = None
+    rate: Decimal = ONE
+    carried: bool = False
 
 
 class Corrected(Record, frozen=True):
@@ -121,7 +155,7 @@ class Replaced(Record, frozen=True):
 
 
 class Restated(Record, frozen=True):
-    """The exchange changed an order by itself."""
+    """The exchange changed an order by itself, or a halt of it ended."""
 
     no: int
     reason: ExecRestatementReason
@@ -129,6 +163,13 @@ class Restated(Record, frozen=True):
     price: Decimal | None = None
     stop_px: Decimal | None = None
     text: str | None = None
+
+
+class Suspended(Record, frozen=True):
+    """An order cannot be executed for now."""
+
+    no: int
+    text: str
 
 
 class Canceled(Record, frozen=True):
@@ -146,19 +187,47 @@ class Expired(Record, frozen=True):
     text: str | None = None
 
 
+class Halted(Record, frozen=True):
+    """Trading in a symbol stopped."""
+
+    symbol: str
+    text: str
+
+
+class Resumed(Record, frozen=True):
+    """Trading in a symbol goes on."""
+
+    symbol: str
+
+
+class Split(Record, frozen=True):
+    """`old` units of a symbol became `new`."""
+
+    symbol: str
+    new: int
+    old: int
+
+
 AnyRecord = (
     Opened
     | Funded
+    | Carried
+    | Reset
     | Accepted
     | Rejected
     | Triggered
+    | Trailed
     | Filled
     | Corrected
     | Busted
     | Replaced
     | Restated
+    | Suspended
     | Canceled
     | Expired
+    | Halted
+    | Resumed
+    | Split
 )
 
 
@@ -171,7 +240,6 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 class CancelRefusal(Answer, frozen=True):
     """A cancel came too late or names no order."""
 
-    no: int
     reason: CxlRejReason
     text: str
 
@@ -179,12 +247,13 @@ class CancelRefusal(Answer, frozen=True):
 class ReplaceRefusal(Answer, frozen=True):
     """A replace is refused; the order keeps its terms."""
 
-    no: int
     reason: CxlRejReason
     text: str
 
 
 class Repeated(Answer, frozen=True):
-    """An order was sent again under a known id: what became of it is told again, nothing is done."""
+    """An order was sent again under a known id: what became of it is told again, nothing is done. `no` 0: too long
+    ago.
+    """
 
     no: int

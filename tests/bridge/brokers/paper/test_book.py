@@ -90,11 +90,11 @@ async def test_an_order_that_never_came_is_not_found(filed):
 
 async def test_ended_orders_leave_memory_but_are_found_in_the_book(make_desk, tmp_path):
     desk = await make_desk(tmp_path)
-    desk.broker.exchange._keep_closed = 2
+    desk.broker.exchange.state.keep_closed = 2
     desk.quote("AAPL", "100.00", 300, "100.02", 500)
     ids = [desk.order("buy", 10) for _ in range(5)]
     desk.match()
-    assert len(desk.broker.exchange._orders) == 2
+    assert len(desk.broker.exchange.state.orders) == 2
     found = await desk.broker.find(desk.orders[ids[0]])
     assert (found.ord_status, found.cum_qty) == (OrdStatus.FILLED, 10)
     desk.resubmit(ids[0])

@@ -1,0 +1,204 @@
+"""Orders at the paper exchange, and where they wait: by price and then time."""
+
+from decimal import Decimal
+
+from bridge.brokers.paper.records import ZERO, Accepted
+from fixspec.enums import ExecInst, OrdStatus, OrdType, Side, TimeInForce
+
+HIGHEST = Decimal("Infinity")
+LOWEST = Decimal("-Infinity")
+STOPPED = frozenset({OrdType.STOP, OrdType.STOP_LIMIT, OrdType.PEGGED})
+
+
+class PaperOrder:
+    """An order at the exchange. Mutable: only records change it, and the matching its place in the queue."""
+
+    __slots__ = (
+        "account",
+        "ahead",
+        "aliases",
+        "buy",
+        "cancel_on_halt",
+        "closed",
+        "cum",
+        "executions",
+        "expires",
+        "extended",
+        "fees",
+        "gross",
+        "id",
+        "left",
+        "made_value",
+        "no",
+        "ord_type",
+        "place",
+        "post_only",
+        "price",
+        "qty",
+        "reduce_only",
+        "reserve",
+        "side",
+        "stop_px",
+        "symbol",
+        "time_in_force",
+        "trail",
+        "triggered",
+    )
+
+    def __init__(self, record: Accepted) -> None:
+        self.no = record.no
+        self.id = record.id
+        self.aliases: tuple[str, ...] = ()  # ids it had before it was replaced
+        self.account = record.account
+        self.symbol = record.symbol
+        self.side = record.side
+        self.buy = record.side is Side.BUY
+        self.ord_type = record.ord_type
+        self.time_in_force = record.time_in_force
+        self.qty = self.left = record.qty
+        self.price = record.price
+        self.stop_px = record.stop_px
+        self.expires = record.expires
+        self.extended = record.extended
+        self.trail = record.trail
+        self.instruct(record.exec_inst)
+        self.cum = self.gross = self.made_value = self.fees = self.reserve = ZERO
+        self.executions: list[Execution] = []
+        self.closed: OrdStatus | None = None
+        self.triggered = record.ord_type not in STOPPED
+        self.place: Ladder | dict[int, PaperOrder] | None = None
+        self.ahead = ZERO  # displayed quantity in front of it, as far as it is known
+
+    def instruct(self, exec_inst: tuple[ExecInst, ...]) -> None:
+        """Take the instructions ExecInst(18) over."""
+        self.post_only = ExecInst.PARTICIPATE_DO_NOT_INITIATE in exec_inst
+        self.cancel_on_halt = ExecInst.CANCEL_ON_TRADING_HALT in exec_inst
+        self.reduce_only = ExecInst.DO_NOT_INCREASE in exec_inst
+
+    @property
+    def status(self) -> OrdStatus:
+        """OrdStatus(39) as the exchange states it."""
+        if self.closed is not None:
+            return self.closed
+        return OrdStatus.PARTIALLY_FILLED if self.cum else OrdStatus.NEW
+
+    @property
+    def at_once(self) -> bool:
+        """Immediate or cancel, fill or kill: what is not filled on arrival is cancelled."""
+        return self.time_in_force is TimeInForce.IOC or self.time_in_force is TimeInForce.FOK
+
+    def crosses(self, touch: Decimal) -> bool:
+        """Would it trade at `touch`, the other side's best price? A market order always, a limit at its price or
+        better.
+        """
+        price = self.price
+        if price is None:
+            return True
+        return touch <= price if self.buy else touch >= price
+
+
+class Execution:
+    """One execution of an order, as it stands after corrections. `at` UTC ns; a busted one has quantity 0."""
+
+    __slots__ = ("at", "fee", "made", "px", "qty", "rate", "revision")
+
+    def __init__(self, at: int, qty: Decimal, px: Decimal, fee: Decimal, made: bool, rate: Decimal) -> None:
+        self.at, self.qty, self.px, self.fee, self.made, self.rate = at, qty, px, fee, made, rate
+        self.revision = 0
+
+
+class Level:
+    """The orders of one price. `low` is the least size displayed there since it was last settled, None when untold.
+
+    In the order of time what is ahead of an order never falls: whoever came later has at least as much in front. So
+    what the display has shrunk to is applied from the back, and stops at the first order that has no more than that
+    anyway.
+    """
+
+    __slots__ = ("low", "orders")
+
+    def __init__(self) -> None:
+        self.orders: dict[int, PaperOrder] = {}
+        self.low: Decimal | None = None
+
+    def settle(self) -> None:
+        """Nobody can have more in front of him than was displayed."""
+        low = self.low
+        if low is not None:
+            for order in reversed(self.orders.values()):
+                if order.ahead <= low:
+                    break
+                order.ahead = low
+            self.low = None
+
+
+class Ladder:
+    """Orders by price and then time. `best` is the price served first, an infinity no price reaches when empty.
+
+    Adding to a known price and removing cost a dictionary access; a new price is sorted in by bisection.
+    """
+
+    __slots__ = ("_highest_first", "best", "levels", "prices")
+
+    def __init__(self, *, highest_first: bool) -> None:
+        self._highest_first = highest_first
+        self.prices: list[Decimal] = []  # ascending
+        self.levels: dict[Decimal, Level] = {}
+        self.best = LOWEST if highest_first else HIGHEST
+
+    def add(self, price: Decimal, order: PaperOrder) -> None:
+        """Behind all orders of that price."""
+        level = self.levels.get(price)
+        if level is None:
+            level = self.levels[price] = Level()
+            self.prices.insert(_find(self.prices, price), price)
+            self._reset()
+        elif level.low is not None:
+            level.settle()
+        level.orders[order.no] = order
+        order.place = self
+
+    def remove(self, price: Decimal, order: PaperOrder) -> None:
+        """Take an order out; KeyError when it is not there (a bug)."""
+        level = self.levels[price]
+        del level.orders[order.no]
+        if not level.orders:
+            del self.levels[price]
+            del self.prices[_find(self.prices, price)]
+            self._reset()
+        order.place = None
+
+    def first(self) -> PaperOrder:
+        """The order served first; KeyError when empty."""
+        return next(iter(self.levels[self.best].orders.values()))
+
+    def served(self, limit: Decimal | None = None) -> list[Level]:
+        """Levels in the order they are served, up to the price `limit`."""
+        prices = reversed(self.prices) if self._highest_first else iter(self.prices)
+        found = []
+        for price in prices:
+            if limit is not None and ((price < limit) if self._highest_first else (price > limit)):
+                break
+            found.append(self.levels[price])
+        return found
+
+    def __len__(self) -> int:
+        return sum(len(level.orders) for level in self.levels.values())
+
+    def _reset(self) -> None:
+        prices = self.prices
+        if self._highest_first:
+            self.best = prices[-1] if prices else LOWEST
+        else:
+            self.best = prices[0] if prices else HIGHEST
+
+
+def _find(prices: list[Decimal], price: Decimal) -> int:
+    low, high = 0, len(prices)
+    while low < high:
+        middle = (low + high) // 2
+        if prices[middle] < price:
+            low = middle + 1
+        else:
+            high = middle
+    return low
