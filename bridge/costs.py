@@ -3,7 +3,7 @@
 Cost is positive, gain negative. `s` is +1 for a buy and -1 for a sell. Ratios are Decimals where 0.0001 is one basis
 point; what is put on events is in basis points with two places. A mid counts only while its quote is fresh and
 two-sided; a sample without one is None and its reason is told, so that it is dropped and counted, never guessed. Mids
-of different sources (QuoteSource) are never compared with each other.
+of different sources (ArrivalSource(5708)) are never compared with each other.
 
 Sources: Perold, "The Implementation Shortfall" (1988); Kissell, "The Expanded Implementation Shortfall" (2006); SEC
 Rule 605 (effective and realised spread); Huang and Stoll (1996) for impact = effective - realised.
@@ -237,7 +237,7 @@ def fill_cost(
     gross = order.gross + last_qty * last_px
     whole = None
     if order.order_qty is not None and filled >= order.order_qty:
-        fees = order.commission + (commission or Decimal(0))
+        fees = (order.commission + (commission or Decimal(0))) / order.multiplier
         whole = shortfall_of(
             order.side, order.order_qty, filled, gross,
             arrival_mid=arrival_mid, end_mid=None, decision_px=order.decision_px, fees=fees,
@@ -256,6 +256,7 @@ def fill_cost(
         decision_slippage_bps=bps(slippage(order.side, last_px, order.decision_px)),
         improvement_bps=bps(price_improvement(order, last_px, met)),
         dropped=dropped,
+        source=quote.source if mid is not None and quote is not None else None,
     )
 
 
@@ -276,7 +277,7 @@ def end_cost(order: Order, quote: Quote | None, now_ns: int, max_age_ns: int) ->
         mid, dropped = None, "source"
     whole = shortfall_of(
         order.side, order.order_qty, order.cum_qty, order.gross,
-        arrival_mid=arrival_mid, end_mid=mid, decision_px=order.decision_px, fees=order.commission,
+        arrival_mid=arrival_mid, end_mid=mid, decision_px=order.decision_px, fees=order.commission / order.multiplier,
     )  # fmt: skip
     average = order.gross / order.cum_qty if order.cum_qty else None
     return Cost(
@@ -286,4 +287,5 @@ def end_cost(order: Order, quote: Quote | None, now_ns: int, max_age_ns: int) ->
         benchmark=whole.benchmark if whole is not None else None,
         mid=mid,
         dropped=dropped,
+        source=quote.source if mid is not None and quote is not None else None,
     )

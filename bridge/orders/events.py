@@ -110,7 +110,7 @@ class Cost(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     decision_slippage_bps: Decimal | None = None
     improvement_bps: Decimal | None = None  # against the far touch, marketable orders only, gain positive
     dropped: str | None = None  # why a sample is missing: no_quote, stale_quote, source
-    source: str | None = None  # where `mid` comes from, as ArrivalSource(5708)
+    source: ArrivalSource | None = None  # where `mid` comes from
 
 
 class Reservation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -74,7 +74,9 @@ class States:
         self._seq = entry.seq
         event = entry.event
         if isinstance(event, DayOpened):
-            self.totals[event.account] = DayTotals(event.day, opened=True)
+            totals = self.totals.get(event.account)
+            if totals is None or not totals.opened or totals.day != event.day:
+                self.totals[event.account] = DayTotals(event.day, opened=True)
         elif order is not None and isinstance(event, (OrderFilled, TradeCorrected, TradeBusted)):
             totals = self._today(order.account, entry.time)
             if isinstance(event, OrderFilled):
