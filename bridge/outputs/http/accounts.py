@@ -35,7 +35,7 @@ class BooksQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     strategy: str | None = None
 
 
-@endpoint("GET", "/positions", role=Role.READ, tag="accounts", answer=PositionPage, query=PositionsQuery)
+@endpoint("GET", "/positions", role=Role.READ, tag="accounts", answer=PositionPage, query=PositionsQuery, state=True)
 async def positions(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Positions from confirmed fills, with the broker's mark where one is known."""
     query = query_of(request, PositionsQuery)
@@ -50,7 +50,7 @@ async def positions(request: Asked, services: Behind, principal: Who) -> Respons
     return state(request, {"items": items, "seq": book.seq})
 
 
-@endpoint("GET", "/books", role=Role.READ, tag="accounts", answer=BookPage, query=BooksQuery)
+@endpoint("GET", "/books", role=Role.READ, tag="accounts", answer=BookPage, query=BooksQuery, state=True)
 async def books(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Positions by strategy; they add up to the account's. Orders without a strategy are in the book of no name."""
     query = query_of(request, BooksQuery)
@@ -73,7 +73,7 @@ async def books(request: Asked, services: Behind, principal: Who) -> Response[by
     return state(request, BookPage(items=items, seq=services.book.seq))
 
 
-@endpoint("GET", "/accounts", role=Role.READ, tag="accounts", answer=AccountPage)
+@endpoint("GET", "/accounts", role=Role.READ, tag="accounts", answer=AccountPage, state=True)
 async def accounts(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """All accounts the token covers."""
     states = services.book.states
@@ -82,7 +82,13 @@ async def accounts(request: Asked, services: Behind, principal: Who) -> Response
 
 
 @endpoint(
-    "GET", "/accounts/{account:str}", role=Role.READ, tag="accounts", answer=AccountState, problems=("not-found",)
+    "GET",
+    "/accounts/{account:str}",
+    role=Role.READ,
+    tag="accounts",
+    answer=AccountState,
+    problems=("not-found",),
+    state=True,
 )
 async def account_by_name(request: Asked, account: FromPath[str], services: Behind, principal: Who) -> Response[bytes]:
     """An account's money and its day so far."""
@@ -92,7 +98,7 @@ async def account_by_name(request: Asked, account: FromPath[str], services: Behi
     return state(request, states.account(account))
 
 
-@endpoint("GET", "/alerts", role=Role.READ, tag="operations", answer=AlertPage)
+@endpoint("GET", "/alerts", role=Role.READ, tag="operations", answer=AlertPage, state=True)
 async def alerts(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """What needs a person now."""
     book = services.book

@@ -10,7 +10,7 @@ from bridge.control_commands import Status
 from bridge.outputs.http.bodies import LoginIn, ReasonIn, TokenIn, aware
 from bridge.outputs.http.documents import TokenMade, TokenPage, TokenState, Whoami
 from bridge.outputs.http.door import COOKIE
-from bridge.outputs.http.endpoint import Asked, answered, endpoint, state
+from bridge.outputs.http.endpoint import JSON, Asked, answered, endpoint, state
 from bridge.outputs.http.principal import ANONYMOUS, Principal, Role
 from bridge.outputs.http.services import Behind, Services, Who
 from bridge.outputs.http.tokens import Token, TokenError
@@ -19,7 +19,7 @@ from bridge.problems import KINDS, refuse
 COOKIE_SECONDS = 12 * 3600
 
 
-@endpoint("GET", "/tokens", role=Role.ADMIN, tag="administration", answer=TokenPage)
+@endpoint("GET", "/tokens", role=Role.ADMIN, tag="administration", answer=TokenPage, state=True)
 async def tokens(request: Asked, services: Behind) -> Response[bytes]:
     """All tokens, without their secrets."""
     return state(request, TokenPage(items=tuple(_shown(token) for token in services.tokens.all())))
@@ -62,7 +62,7 @@ async def revoke_token(name: FromPath[str], services: Behind) -> Response[bytes]
     return Response(b"", status_code=204)
 
 
-@endpoint("GET", "/config", role=Role.ADMIN, tag="administration", answer=dict[str, Any])
+@endpoint("GET", "/config", role=Role.ADMIN, tag="administration", answer=dict[str, Any], state=True)
 async def config(request: Asked, services: Behind) -> Response[bytes]:
     """The effective configuration, secrets masked."""
     return state(request, services.about.config())
@@ -89,7 +89,7 @@ async def status(services: Behind) -> Response[bytes]:
     return answered(await services.engine.ask("status", Status))
 
 
-@endpoint("GET", "/whoami", role=Role.READ, tag="operations", answer=Whoami)
+@endpoint("GET", "/whoami", role=Role.READ, tag="operations", answer=Whoami, state=True)
 async def whoami(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Who asks, and which daemon this is."""
     return state(request, _whoami(services, principal))
@@ -114,7 +114,23 @@ async def logout() -> Response[bytes]:
     return Response(b"", status_code=204, headers={"Set-Cookie": cookie})
 
 
-@endpoint("GET", "/problems/{slug:str}", role=None, tag="operations", answer=None, problems=("not-found",))
+@endpoint("GET", "/openapi.json", role=None, tag="operations", answer=dict[str, Any])
+async def openapi_json(services: Behind) -> Response[bytes]:
+    """The description of this interface."""
+    from bridge.outputs.http.openapi import document
+
+    return Response(document(services.about.version), media_type=JSON)
+
+
+@endpoint(
+    "GET",
+    "/problems/{slug:str}",
+    role=None,
+    tag="operations",
+    answer=None,
+    problems=("not-found",),
+    media_type="text/plain",
+)
 async def problem_page(slug: FromPath[str]) -> Response[bytes]:
     """What a kind of problem means; `type` of every problem leads here."""
     kind = KINDS.get(slug)

@@ -84,6 +84,7 @@ V1: tuple[HTTPRouteHandler, ...] = (
     administration.whoami,
     administration.login,
     administration.logout,
+    administration.openapi_json,
 )
 
 

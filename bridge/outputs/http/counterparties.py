@@ -16,7 +16,7 @@ CHANGE = ("not-found", "conflict", "unavailable", "outcome-unknown")
 RECONCILE_WITHIN = 60.0  # seconds
 
 
-@endpoint("GET", "/sessions", role=Role.READ, tag="counterparties", answer=SessionPage)
+@endpoint("GET", "/sessions", role=Role.READ, tag="counterparties", answer=SessionPage, state=True)
 async def sessions(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """All FIX sessions as of the engine's last vitals. Peers are named to tokens without account scope only."""
     items = list(services.book.states.sessions())
@@ -111,13 +111,13 @@ async def enable_session(
     return answered(answer)
 
 
-@endpoint("GET", "/brokers", role=Role.READ, tag="counterparties", answer=BrokerPage)
+@endpoint("GET", "/brokers", role=Role.READ, tag="counterparties", answer=BrokerPage, state=True)
 async def brokers(request: Asked, services: Behind) -> Response[bytes]:
     """All broker connections as of the engine's last vitals."""
     return state(request, {"items": list(services.book.states.brokers()), "seq": services.book.seq})
 
 
-@endpoint("GET", "/reconciliations", role=Role.READ, tag="counterparties", answer=ReconciliationPage)
+@endpoint("GET", "/reconciliations", role=Role.READ, tag="counterparties", answer=ReconciliationPage, state=True)
 async def reconciliations(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """The newest comparisons with the brokers and what they found, newest first."""
     items = [

@@ -30,6 +30,9 @@ class Doc(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     request_headers: Mapping[str, str]
     also: Mapping[int, str]
+    also_answers: tuple[Any, ...]
+    state: bool
+    media_type: str
 
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -48,8 +51,13 @@ def endpoint(
     headers: Mapping[str, str] | None = None,
     request_headers: Mapping[str, str] | None = None,
     also: Mapping[int, str] | None = None,
+    also_answers: Sequence[Any] = (),
+    state: bool = False,
+    media_type: str = JSON,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """A route. Without `role` it is open to everybody. `answer` is the type of the body; `also` other good statuses."""
+    """A route. Without `role` it is open to everybody. `answer` is the type of the body, `also` are other good
+    statuses and `also_answers` other bodies they may have; a `state` has an ETag.
+    """
     doc = Doc(
         role=role,
         tag=tag,
@@ -60,6 +68,9 @@ def endpoint(
         headers=dict(headers or {}),
         request_headers=dict(request_headers or {}),
         also=dict(also or {}),
+        also_answers=tuple(also_answers),
+        state=state,
+        media_type=media_type,
     )
 
     def made(function: Callable[..., Any]) -> HTTPRouteHandler:

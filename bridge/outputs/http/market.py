@@ -24,7 +24,9 @@ class QuotesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     symbols: Annotated[str, Meta(max_length=4096)] = ""
 
 
-@endpoint("GET", "/instruments", role=Role.READ, tag="market", answer=InstrumentPage, problems=("unavailable",))
+@endpoint(
+    "GET", "/instruments", role=Role.READ, tag="market", answer=InstrumentPage, problems=("unavailable",), state=True
+)
 async def instruments(request: Asked, services: Behind) -> Response[bytes]:
     """The symbol master."""
     known = await services.engine.ask("instruments", tuple[Instrument, ...])
@@ -38,6 +40,7 @@ async def instruments(request: Asked, services: Behind) -> Response[bytes]:
     tag="market",
     answer=Instrument,
     problems=("not-found", "unavailable"),
+    state=True,
 )
 async def instrument_by_symbol(request: Asked, symbol: FromPath[str], services: Behind) -> Response[bytes]:
     """One row of the symbol master: tick, lot, multiplier, currency, sector."""
@@ -65,6 +68,7 @@ async def quotes(request: Asked, services: Behind) -> Response[bytes]:
     tag="market",
     answer=MarketState,
     problems=("not-found", "unavailable"),
+    state=True,
 )
 async def quote_by_symbol(request: Asked, symbol: FromPath[str], services: Behind) -> Response[bytes]:
     """The freshest quote and trade of a symbol."""

@@ -41,7 +41,7 @@ async def ready(request: Asked, services: Behind) -> Response[bytes]:
     return answered(Health(status="ready"))
 
 
-@endpoint("GET", "/metrics", role=None, tag="operations", answer=None)
+@endpoint("GET", "/metrics", role=None, tag="operations", answer=None, media_type="text/plain")
 async def metrics(request: Asked, services: Behind) -> Response[bytes]:
     """Prometheus' text or OpenMetrics, by `Accept`. Rendered in a worker thread: it takes up to 50 ms."""
     accept = request.headers.get("accept", "")

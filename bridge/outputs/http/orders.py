@@ -86,6 +86,7 @@ def entrant(principal: Principal, strategy: str | None = None) -> Entrant:
     headers={"Location": "Where the order is", "ETag": "Its `last_seq`", "Idempotency-Replayed": "`true` with 200"},
     request_headers=PREFER,
     also={200: "The same request was taken before (`Idempotency-Replayed: true`), or the verdict of a dry run"},
+    also_answers=(Verdict,),
 )
 async def new_order(request: Asked, data: JSONBody[NewOrderIn], services: Behind, principal: Who) -> Response[bytes]:
     """Enter an order, as NewOrderSingle(D) does.
@@ -142,7 +143,15 @@ def _wanted(order: Order, query: OrdersQuery, since: datetime | None) -> bool:
     )
 
 
-@endpoint("GET", "/orders/{order_id:int}", role=Role.READ, tag="orders", answer=OrderState, problems=("not-found",))
+@endpoint(
+    "GET",
+    "/orders/{order_id:int}",
+    role=Role.READ,
+    tag="orders",
+    answer=OrderState,
+    problems=("not-found",),
+    state=True,
+)
 async def order_by_id(request: Asked, order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """The order as it is now."""
     order = visible(services, principal, order_id)
@@ -157,6 +166,7 @@ async def order_by_id(request: Asked, order_id: FromPath[int], services: Behind,
     answer=OrderState,
     query=OwnerQuery,
     problems=("not-found",),
+    state=True,
 )
 async def order_by_cl_ord_id(
     request: Asked, cl_ord_id: FromPath[str], services: Behind, principal: Who

@@ -154,7 +154,8 @@ def _mean(total: Decimal, weight: Decimal) -> Decimal | None:
     "/series",
     role=Role.READ,
     tag="quality",
-    answer=Series | SeriesNames,
+    answer=Series,
+    also_answers=(SeriesNames,),
     query=SeriesQuery,
     problems=("not-found",),
 )

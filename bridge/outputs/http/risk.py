@@ -16,7 +16,7 @@ from bridge.problems import refuse
 CHANGE = ("refused", "conflict", "unavailable", "outcome-unknown")
 
 
-@endpoint("GET", "/risk/limits", role=Role.READ, tag="risk", answer=LimitPage, problems=("unavailable",))
+@endpoint("GET", "/risk/limits", role=Role.READ, tag="risk", answer=LimitPage, problems=("unavailable",), state=True)
 async def limits(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Every limit in force, with who set it and why."""
     known = await services.engine.ask("risk_limits", tuple[LimitState, ...])
@@ -57,7 +57,7 @@ async def change_limit(
     return answered(answer)
 
 
-@endpoint("GET", "/risk/states", role=Role.READ, tag="risk", answer=RiskStates)
+@endpoint("GET", "/risk/states", role=Role.READ, tag="risk", answer=RiskStates, state=True)
 async def risk_states(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Every scope that is not active, every account's effective state, and how much of the limits is used."""
     states, blotter = services.book.states, services.book.blotter
