@@ -14,6 +14,7 @@ from bridge.orders.events import (
     CancelRejected,
     CommissionReported,
     Event,
+    Initiator,
     Mode,
     OrderAccepted,
     OrderAdopted,
@@ -27,8 +28,11 @@ from bridge.orders.events import (
     OrderSuspended,
     OutcomeUnknown,
     Request,
+    Scope,
     TradeBusted,
     TradeCorrected,
+    TradingHalted,
+    TradingState,
 )
 from bridge.orders.identity import fill_exec_id
 from bridge.orders.order import Order
@@ -222,7 +226,10 @@ def executed(desk: Desk, order: Order, said: Executed) -> Events:
     exec_id = fill_exec_id(said.broker, order.account, root)
     known = desk.blotter.execution(exec_id)
     if known is None:
-        return (fill(desk, order, order.order_id, said, exec_id, late=order.closed is not None),)
+        filled = fill(desk, order, order.order_id, said, exec_id, late=order.closed is not None)
+        if order.order_qty is not None and order.cum_qty + said.last_qty > order.order_qty:
+            return (filled, *overfilled(desk, order))
+        return (filled,)
     if said.revision <= known.revision or known.busted:
         return ()
     return (
@@ -237,6 +244,18 @@ def executed(desk: Desk, order: Order, said: Executed) -> Events:
             mode=order.mode,
             source=said.source,
             revision=said.revision,
+        ),
+    )
+
+
+def overfilled(desk: Desk, order: Order) -> Events:
+    """Row X5: somebody's count is wrong, so the account may only reduce until a person has looked."""
+    if desk.state(Scope.ACCOUNT, order.account) is not TradingState.ACTIVE:
+        return ()
+    reason = f"order {order.order_id} was filled beyond its OrderQty(38)"
+    return (
+        TradingHalted(
+            scope=Scope.ACCOUNT, name=order.account, state=TradingState.REDUCE_ONLY, who="fixbridge", reason=reason
         ),
     )
 
@@ -331,17 +350,26 @@ def restated(desk: Desk, order: Order, said: Restated) -> Events:
     )
 
 
+OWN_REASONS = {
+    Initiator.DISCONNECT: ExecRestatementReason.CANCEL_ON_SYSTEM_FAILURE,
+    Initiator.OPERATOR: ExecRestatementReason.BROKER_OPTION,
+    Initiator.KILL: ExecRestatementReason.BROKER_OPTION,
+    Initiator.RISK: ExecRestatementReason.BROKER_OPTION,
+}
+"""ExecRestatementReason(378) of a cancel the client did not ask for; a client's own cancel has none."""
+
+
 def canceled(desk: Desk, order: Order, said: Canceled) -> Events:
     """The remainder is gone (B.1, E.1.b, I.1). A pending replace of it is refused as too late."""
     if order.closed is not None or order.filled:
         return unanswered(order) if order.filled else ()
     pending = order.pending_cancel
-    asked = pending is not None
+    reason = said.reason if pending is None else OWN_REASONS.get(pending.initiator)
     ended = OrderCanceled(
         order_id=order.order_id,
         cl_ord_id=pending.cl_ord_id if pending is not None else None,
         orig_cl_ord_id=order.cl_ord_id if pending is not None and pending.cl_ord_id != order.cl_ord_id else None,
-        reason=None if asked else said.reason,
+        reason=reason,
         text=said.text,
         transact_time=said.transact_time,
         source=said.source,
