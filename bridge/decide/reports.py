@@ -28,11 +28,8 @@ from bridge.orders.events import (
     OrderSuspended,
     OutcomeUnknown,
     Request,
-    Scope,
     TradeBusted,
     TradeCorrected,
-    TradingHalted,
-    TradingState,
 )
 from bridge.orders.identity import fill_exec_id
 from bridge.orders.order import Order
@@ -226,10 +223,7 @@ def executed(desk: Desk, order: Order, said: Executed) -> Events:
     exec_id = fill_exec_id(said.broker, order.account, root)
     known = desk.blotter.execution(exec_id)
     if known is None:
-        filled = fill(desk, order, order.order_id, said, exec_id, late=order.closed is not None)
-        if order.order_qty is not None and order.cum_qty + said.last_qty > order.order_qty:
-            return (filled, *overfilled(desk, order))
-        return (filled,)
+        return (fill(desk, order, order.order_id, said, exec_id, late=order.closed is not None),)
     if said.revision <= known.revision or known.busted:
         return ()
     return (
@@ -244,18 +238,6 @@ def executed(desk: Desk, order: Order, said: Executed) -> Events:
             mode=order.mode,
             source=said.source,
             revision=said.revision,
-        ),
-    )
-
-
-def overfilled(desk: Desk, order: Order) -> Events:
-    """Row X5: somebody's count is wrong, so the account may only reduce until a person has looked."""
-    if desk.state(Scope.ACCOUNT, order.account) is not TradingState.ACTIVE:
-        return ()
-    reason = f"order {order.order_id} was filled beyond its OrderQty(38)"
-    return (
-        TradingHalted(
-            scope=Scope.ACCOUNT, name=order.account, state=TradingState.REDUCE_ONLY, who="fixbridge", reason=reason
         ),
     )
 

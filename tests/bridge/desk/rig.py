@@ -28,6 +28,10 @@ from bridge.orders.order import Order
 from bridge.orders.reasons import Rejection
 from bridge.orders.terms import SessionTerms
 from bridge.outputs.fix import FixReports
+from bridge.risk.chain import RiskChain
+from bridge.risk.limits import Limits
+from bridge.risk.portfolio import Portfolio
+from bridge.risk.watch import Watch
 from fixspec.enums import OrdType, Side, TimeInForce
 from fixspec.messages import Message
 from sessions.clock import ManualClock
@@ -202,6 +206,7 @@ class Rig:
         self.failures: list[str] = []
         self.fix = FixReports(everyone, self._tell)
         self.router = Router(adapters, self._said, self.clock.utc_ns)  # type: ignore[arg-type]
+        chain = RiskChain((), Portfolio(Limits("none")))
         self.engine = Engine(
             desk=self.desk,
             journal=self.journal,
@@ -211,6 +216,8 @@ class Rig:
             router=self.router,
             sink_failed=self._sink_failed,
             journal_failed=self.failures.append,
+            followers=(chain.portfolio,),
+            due=Watch(chain).due,
         )
         self.broker.say = self.engine.on_report
         self.gateway = Gateway(self.engine, self._answer, self.watcher)

@@ -51,7 +51,7 @@ def test_a_1_a_an_order_is_accepted_and_filled(rig):
     rig.broker.fill("60", "9.95")
     first, second = heard(rig)
     assert (first[150], first[39], first[32], first[31], first[14], first[151], first[6]) == (
-        "F", "1", "40", "10.00", "40", "60", "10",
+        "F", "1", "40", "10.00", "40", "60", "10.00",
     )  # fmt: skip
     assert (second[150], second[39], second[14], second[151], second[6]) == ("F", "2", "100", "0", "9.97")
     assert first[17].startswith("T")
