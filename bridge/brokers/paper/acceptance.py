@@ -124,7 +124,7 @@ class Acceptance:
     def _margin(
         self, account: Account, instrument: Instrument, opening: Decimal, px: Decimal, now: int
     ) -> tuple[Decimal, Rejection | None]:
-        need = opening * px * instrument.multiplier * account.rates[instrument.asset_class]
+        need = opening * px * instrument.multiplier * account.holding(instrument).margin
         if instrument.currency != account.currency:
             rate = self._state.rate(instrument.currency, account.currency)
             if rate is None:

@@ -1,12 +1,13 @@
 """The exchange's own durable record: an append-only file of checksummed lines, written before anybody is told.
 
-A line is eight hex digits of CRC-32, a space, and the record as JSON. `write` hands it to the operating system, so
-that whatever happens to the process, `kill -9` included, what was told is in the file. A torn last line is what the
-kill left of a record that nobody was told about; anything else that does not check is damage, and the book does not
-open.
+A line is eight hex digits of CRC-32, a space, and the record as JSON; the file is mapped into memory and grown ahead of
+need by allocated zeros. What is copied into the map belongs to the operating system: whatever happens to the process,
+`kill -9` included, it is in the file. A torn last line is what the kill left of a record that nobody was told about;
+anything else that does not check is damage, and the book does not open.
 """
 
 import fcntl
+import mmap
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from bridge.brokers.paper.records import AnyRecord, Record
 
 ENCODE = msgspec.json.Encoder(decimal_format="string").encode
 DECODE = msgspec.json.Decoder(AnyRecord).decode
+GROWTH = 1 << 20
 
 
 class BookError(Exception):
@@ -33,7 +35,7 @@ class Book(Protocol):
         ...
 
     def append(self, records: Iterable[Record]) -> None:
-        """Keep them. OSError when none of them was kept, BookError when nobody knows what was."""
+        """Keep them. OSError when there is no room: none of them was kept then."""
         ...
 
     def close(self) -> None:
@@ -68,16 +70,18 @@ class FileBook:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._fd)
-            raise BookError(f"{path} is open in another process") from error
-        try:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise BookError(f"{path} is open in another process") from error
             self._length = self._sound_length()
-        except BookError:
+            os.ftruncate(self._fd, self._length)  # what is torn goes, and the zeros of the last growth
+            self._room = 0
+            self._grow(1)
+            self._map = mmap.mmap(self._fd, self._room)
+        except BaseException:
             os.close(self._fd)
             raise
-        os.ftruncate(self._fd, self._length)
 
     def read(self) -> Iterator[Record]:
         """All records that were there when it began, oldest first; another thread may read while this one appends."""
@@ -90,38 +94,42 @@ class FileBook:
                 yield _decoded(self.path, number, line)
 
     def append(self, records: Iterable[Record]) -> None:
-        """One write. OSError when it fails, after cutting off what had reached the file; BookError when that fails
-        too.
-        """
-        parts: list[bytes] = []
+        """One copy into the map. OSError when the disk has no room, before anything is copied."""
+        data = b""
         for record in records:
             line = ENCODE(record)
-            parts.append(b"%08x %b\n" % (crc32(line), line))
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        try:
-            if os.pwrite(self._fd, data, self._length) != len(data):
-                raise OSError(f"{self.path}: the disk took only a part")
-        except OSError as error:
-            try:
-                os.ftruncate(self._fd, self._length)
-            except OSError as second:
-                raise BookError(f"{self.path}: {error}, and then {second}") from second
-            raise
-        self._length += len(data)
+            data += b"%08x %b\n" % (crc32(line), line)
+        end = self._length + len(data)
+        if end > self._room:
+            self._grow(len(data))
+            self._map.resize(self._room)
+        self._map[self._length : end] = data
+        self._length = end
 
     def close(self) -> None:
         """Flush to the disk and let go."""
+        self._map.flush()
+        self._map.close()
+        os.ftruncate(self._fd, self._length)
         os.fsync(self._fd)
         os.close(self._fd)
+
+    def _grow(self, need: int) -> None:
+        """Allocate, so that a full disk is an error here and not a signal at the copy."""
+        room = (self._length + need + GROWTH - 1) // GROWTH * GROWTH
+        os.posix_fallocate(self._fd, 0, room)
+        self._room = room
 
     def _sound_length(self) -> int:
         length = 0
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
+                if line[:1] == b"\0" and not line.strip(b"\0"):
+                    break
                 try:
                     _decoded(self.path, number, line)
                 except BookError:
-                    if file.read(1):
+                    if line.endswith(b"\n") and file.read(1).strip(b"\0"):
                         raise
                     break
                 length += len(line)

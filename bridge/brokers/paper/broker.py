@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from bridge.brokers.paper import interventions
-from bridge.brokers.paper.book import Book, BookError, FileBook, MemoryBook
+from bridge.brokers.paper.book import Book, FileBook, MemoryBook
 from bridge.brokers.paper.exchange import NEVER, Exchange
 from bridge.brokers.paper.fees import Fees
 from bridge.brokers.paper.latency import Latency
@@ -74,6 +74,7 @@ class PaperBroker:
         self._clock = clock
         self._path = None if directory is None else directory / f"{name}.book"
         self._latency = latency or Latency()
+        self._delays = bool(self._latency.report)
         self._build: Callable[[], Exchange] = lambda: Exchange(
             instrument=instrument,
             accounts=accounts,
@@ -324,10 +325,18 @@ class PaperBroker:
             exchange.out = []
             if not self._written([happened for happened in out if isinstance(happened, Record)]):
                 return
-            for happened in out:
-                for report in self._teller.about(happened):
-                    self._tell(happened, report)
-            exchange.state.trim()
+            about, say = self._teller.about, self._report
+            if self._delays:
+                for happened in out:
+                    for report in about(happened):
+                        self._tell(happened, report)
+            elif say is not None:
+                for happened in out:
+                    for report in about(happened):
+                        say(report)
+            state = exchange.state
+            if len(state.closed) > state.keep_closed:
+                state.trim()
         due = exchange.due
         if self._late and self._late[0][0] < due:
             due = self._late[0][0]
@@ -340,25 +349,20 @@ class PaperBroker:
         assert self._book is not None
         try:
             self._book.append(records)
-        except (OSError, BookError) as error:
+        except OSError as error:
             # The exchange in memory is ahead of its book now. Only the book counts, so nothing is taken on or answered
-            # any more; an order that is surely not in the book is refused, of any other the outcome is unknown.
-            self._unready = text = f"the paper book cannot be written: {error}"
+            # any more, and an order that is not in the book was never taken in.
+            self._unready = f"the paper book cannot be written: {error}"
+            self._book.close()
             self._book = None
             for happened in records:
                 if isinstance(happened, Accepted):
-                    if isinstance(error, OSError):
-                        self._say(self._teller.refused(happened.id, text))
-                    else:
-                        self._say(self._teller.unanswered(happened.id, Request.SUBMIT, text))
+                    self._say(self._teller.refused(happened.id, self._unready))
             return False
         return True
 
     def _tell(self, happened: Record | Answer, report: Report) -> None:
         """Now, or later when reports take their time; reports about one order never overtake each other."""
-        if not self._latency.report and not self._late_until:
-            self._say(report)
-            return
         no = getattr(happened, "no", 0)
         now = self._clock.utc_ns()
         at = max(now, self._late_until.get(no, 0))

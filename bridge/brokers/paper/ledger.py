@@ -47,13 +47,14 @@ class MarginTerms(msgspec.Struct, frozen=True, kw_only=True):
 class Holding:
     """A position: `qty` signed, `cost` Σ quantity × price of what is held, by average cost; instrument's currency.
 
-    `buying`, `selling` are the leaves of working orders.
+    `buying`, `selling` are the leaves of working orders, `margin` the share of the value that must be covered.
     """
 
-    __slots__ = ("buying", "cost", "instrument", "mark", "qty", "realised", "requirement", "selling")
+    __slots__ = ("buying", "cost", "instrument", "margin", "mark", "qty", "realised", "requirement", "selling")
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, margin: Decimal) -> None:
         self.instrument = instrument
+        self.margin = margin
         self.qty = ZERO
         self.cost = ZERO
         self.realised = ZERO
@@ -120,7 +121,7 @@ class Account:
         """The position, made when first asked for."""
         found = self.holdings.get(instrument.symbol)
         if found is None:
-            found = self.holdings[instrument.symbol] = Holding(instrument)
+            found = self.holdings[instrument.symbol] = Holding(instrument, self.rates[instrument.asset_class])
         return found
 
     def fill(self, holding: Holding, qty: Decimal, px: Decimal, fee: Decimal, rate: Decimal) -> None:
@@ -131,14 +132,15 @@ class Account:
             change = realised - fee
         else:
             change = -qty * px * instrument.multiplier - fee
-        if rate is not ONE:
+        requirement = abs(holding.qty) * px * instrument.multiplier * holding.margin
+        if rate != ONE:
             change *= rate
             fee *= rate
+            requirement *= rate
         self.cash += change
         if fee:
             self.fees += fee
             self.equity -= fee
-        requirement = abs(holding.qty) * px * instrument.multiplier * self.rates[instrument.asset_class] * rate
         self.requirement += requirement - holding.requirement
         holding.requirement = requirement
 
@@ -164,7 +166,7 @@ class Account:
                 equity += value - holding.cost * instrument.multiplier * worth
             else:
                 equity += value
-            holding.requirement = abs(value) * self.rates[instrument.asset_class]
+            holding.requirement = abs(value) * holding.margin
             requirement += holding.requirement
         self.equity, self.requirement, self.valued_ns = equity, requirement, now_ns
 

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from bridge.brokers.paper.records import ZERO, Accepted
 from fixspec.enums import ExecInst, OrdStatus, OrdType, Side, TimeInForce
 
@@ -61,7 +63,9 @@ class PaperOrder:
         self.expires = record.expires
         self.extended = record.extended
         self.trail = record.trail
-        self.instruct(record.exec_inst)
+        self.post_only = self.reduce_only = self.cancel_on_halt = False
+        if record.exec_inst:
+            self.instruct(record.exec_inst)
         self.cum = self.gross = self.made_value = self.fees = self.reserve = ZERO
         self.executions: list[Execution] = []
         self.closed: OrdStatus | None = None
@@ -97,14 +101,16 @@ class PaperOrder:
         return touch <= price if self.buy else touch >= price
 
 
-class Execution:
+class Execution(msgspec.Struct, gc=False):
     """One execution of an order, as it stands after corrections. `at` UTC ns; a busted one has quantity 0."""
 
-    __slots__ = ("at", "fee", "made", "px", "qty", "rate", "revision")
-
-    def __init__(self, at: int, qty: Decimal, px: Decimal, fee: Decimal, made: bool, rate: Decimal) -> None:
-        self.at, self.qty, self.px, self.fee, self.made, self.rate = at, qty, px, fee, made, rate
-        self.revision = 0
+    at: int
+    qty: Decimal
+    px: Decimal
+    fee: Decimal
+    made: bool
+    rate: Decimal
+    revision: int = 0
 
 
 class Level:

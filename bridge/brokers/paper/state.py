@@ -69,7 +69,7 @@ class State:
         self.funded: set[str] = set()
         self.next_no = 1
         self.last_at = 0
-        self._closed: deque[int] = deque()
+        self.closed: deque[int] = deque()
         self._recent: deque[tuple[int, int, int]] = deque()  # executions in memory: time, order, number
         self._used: deque[tuple[int, Market, bool, Decimal, Decimal]] = deque()
         self._recent_from = 0  # memory has every execution from then on
@@ -115,8 +115,8 @@ class State:
 
     def trim(self) -> None:
         """Let ended orders beyond `keep_closed` go from memory; to be called when what happened has been told."""
-        while len(self._closed) > self.keep_closed:
-            order = self.orders.pop(self._closed.popleft())
+        while len(self.closed) > self.keep_closed:
+            order = self.orders.pop(self.closed.popleft())
             for client_id in (order.id, *order.aliases):
                 del self.by_id[client_id]
                 self.spent[client_id] = None
@@ -176,7 +176,7 @@ class State:
             px = worst_price(market, order.price, order.stop_px, buy=order.buy)
             opening = account.opening(instrument, order.left, buy=order.buy)
             rate = self.rate(instrument.currency, account.currency) or ONE
-            need = opening * (px or ZERO) * instrument.multiplier * account.rates[instrument.asset_class] * rate
+            need = opening * (px or ZERO) * instrument.multiplier * account.holding(instrument).margin * rate
         order.reserve = need
         account.reserved += need
         holding = account.holding(instrument)
@@ -415,7 +415,7 @@ class State:
         if order.left:
             self.release(order)
         order.closed = status
-        self._closed.append(order.no)
+        self.closed.append(order.no)
 
     def _halted(self, record: Halted) -> None:
         market = self._known(record.symbol)

@@ -1,5 +1,6 @@
 """A paper broker over a quote book, with an order desk that speaks in short sentences."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.brokers.paper import FillModel, PaperBroker
+from bridge.brokers.paper.book import FileBook
 from bridge.instruments import Instruments
 from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.market import Aggressor, Quote, Trade
@@ -53,9 +55,8 @@ class Desk:
         book = self.broker._book
         self.broker._silence()
         self.broker._unready = "killed"
-        if hasattr(book, "_fd"):
-            import os
-
+        if isinstance(book, FileBook):
+            book._map.close()
             os.close(book._fd)
         memory = self.broker._memory
         self.quotes = QuoteBook()

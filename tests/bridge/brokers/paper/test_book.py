@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.brokers.paper.book import BookError, FileBook
+from bridge.interfaces import BrokerUnreachable
 from bridge.orders.reports import Executed
 from fixspec.enums import OrdStatus
 
@@ -131,12 +132,29 @@ async def test_when_the_disk_is_full_the_order_is_refused_and_nothing_is_taken_o
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bridge.brokers.paper.book.os.pwrite", full)
-    filed.order("buy", 100)
+    monkeypatch.setattr("bridge.brokers.paper.book.os.posix_fallocate", full)
+    monkeypatch.setattr("bridge.brokers.paper.book.GROWTH", 1)
+    filed.broker._book._room = 0
+    order = filed.order("buy", 100)
     assert filed.said() == ["Refused"]
     assert "No space left" in filed.broker.unready
     filed.order("buy", 100)
-    assert filed.said() == ["Refused", "Refused"]
+    filed.cancel(order)
+    assert filed.said() == ["Refused", "Refused", "NoAnswer"]
+    with pytest.raises(BrokerUnreachable, match="No space left"):
+        await filed.broker.find(filed.orders[order])
+
+
+async def test_a_book_grows_and_is_cut_to_its_length_when_it_is_closed(filed, tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.brokers.paper.book.GROWTH", 4096)
+    filed.quote("AAPL", "100.00", 300, "100.02", 5000)
+    for _ in range(100):
+        filed.order("buy", 1)
+    filed.match()
+    await filed.broker.stop()
+    whole = (tmp_path / "paper.book").read_bytes()
+    assert whole.count(b'"is":"accepted"') == whole.count(b'"is":"filled"') == 100
+    assert whole.endswith(b"}\n")
 
 
 async def test_a_new_book_never_repeats_an_old_id(filed, tmp_path):
