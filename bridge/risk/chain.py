@@ -86,13 +86,18 @@ class RiskChain:
         Synchronous and without effect: the reservation is the fold of the entries that follow, in the same turn.
         """
         self._last = None
-        case = Case(order, view, self.portfolio, self.marks)
-        for check in self._all if case.opening else self._always:
-            rejection = check(order, case)
-            if rejection is not None:
-                rule = rejection.rule or "?"
-                self.refused[rule] = self.refused.get(rule, 0) + 1
-                return rejection
+        try:
+            case = Case(order, view, self.portfolio, self.marks)
+            for check in self._all if case.opening else self._always:
+                rejection = check(order, case)
+                if rejection is not None:
+                    rule = rejection.rule or "?"
+                    self.refused[rule] = self.refused.get(rule, 0) + 1
+                    return rejection
+        except ArithmeticError as error:  # a number that is none: it decides nothing, so it lets nothing pass
+            self.refused["?"] = self.refused.get("?", 0) + 1
+            text = f"a number this order depends on cannot be used ({type(error).__name__})"
+            return Rejection(ReasonCode.INTERNAL, text)
         self.passed += 1
         self._last = case
         for warning in case.warnings:
@@ -131,7 +136,7 @@ def verdict(check: Rule, order: Order, case: Case) -> Verdict:
         outcome = Outcome.REFUSE
     elif said is not None:
         outcome = Outcome.WARN
-    elif seen is None and check.rule in case.table.off:
+    elif seen is None and case.table.is_off(check.rule):
         outcome = Outcome.OFF
     else:
         outcome = Outcome.PASS

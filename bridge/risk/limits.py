@@ -194,6 +194,12 @@ class Names(msgspec.Struct, frozen=True):
     where: str
 
 
+def aside(name: str) -> bool:
+    """True for a window or a rate, which is no limit by itself."""
+    parameter = BY_NAME.get(name)
+    return parameter is not None and parameter.aside
+
+
 class Table:
     """All limits that hold for one kind of order, resolved: what the rules read.
 
@@ -230,6 +236,12 @@ class Table:
         self.buffer_up = 1 + self.buffer
         self.equity_floor = self.number("PX.equity_floor")
         self.collar_ticks = self.number("R04.ticks")
+
+    def is_off(self, rule: str) -> bool:
+        """True when somebody switched off every number of the rule."""
+        numbers = [name for name in self.off if name.partition(".")[0] == rule]
+        live = (*self.bounds, *self.names)
+        return bool(numbers) and not any(name.partition(".")[0] == rule and not aside(name) for name in live)
 
     def number(self, name: str) -> Decimal:
         """The number of a parameter, 0 where it is off."""

@@ -33,7 +33,7 @@ from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.counters import Bucket, Day, LookAlikes, Sizes
 from bridge.risk.day import DayRoll
-from bridge.risk.holdings import AccountBook, Holding, Line, Rates, day_traded, meeting_px, reserved_qty
+from bridge.risk.holdings import AccountBook, Holding, Line, Rates, day_traded, meeting_px, money, reserved_qty
 from bridge.risk.limits import Limits, utc_ns
 from bridge.risk.states import States
 from bridge.risk.triggers import Triggers
@@ -236,8 +236,9 @@ class Portfolio:
             book = self.accounts[after.account]
             asked = event.order_qty - after.cum_qty
             value = event.reserved.value if event.reserved is not None else None
-            if value is not None and value > line.value:
-                book.day.turnover += value - line.value
+            standing = money(line.now.value * after.leaves_qty)
+            if value is not None and value > standing:
+                book.day.turnover += value - standing
             wanted = msgspec.structs.replace(after, price=event.price, stop_px=event.stop_px)
             line.next = Rates(event.reserved, wanted, asked)
             book.reckon(line, now, filled=False)

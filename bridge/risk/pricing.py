@@ -14,7 +14,9 @@ from bridge.orders.reasons import ReasonCode
 from bridge.risk.limits import Bound, Table
 from fixspec.enums import ArrivalSource, OrdType, Side, TimeInForce
 
+ZERO = Decimal(0)
 ONE = Decimal(1)
+TWO = Decimal(2)
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):
@@ -40,19 +42,26 @@ def reference(account: str, symbol: str, view: View, table: Table, now: int) -> 
     if quote is not None:
         bid, ask = quote.bid_px, quote.ask_px
         good_until = quote.received_ns + table.quote_age
-        if bid is not None and ask is not None and 0 < bid <= ask and now <= good_until:
-            mid = (bid + ask) / 2
+        if (
+            bid is not None
+            and ask is not None
+            and now <= good_until
+            and bid.is_finite()
+            and ask.is_finite()
+            and ZERO < bid <= ask
+        ):
+            mid = (bid + ask) / TWO
             if ask - bid <= table.spread * mid:
                 return Reference(mid, bid, ask, quote.source, good_until)
     trade = view.last_trade(symbol)
     if trade is not None:
         good_until = trade.received_ns + table.trade_age
-        if now <= good_until and trade.price.is_finite() and trade.price > 0:
+        if now <= good_until and trade.price.is_finite() and trade.price > ZERO:
             return Reference(trade.price, None, None, ArrivalSource.LAST, good_until)
     mark = view.mark(account, symbol)
     if mark is not None:
         good_until = mark.taken_ns + table.mark_age
-        if now <= good_until and mark.price.is_finite() and mark.price > 0:
+        if now <= good_until and mark.price.is_finite() and mark.price > ZERO:
             return Reference(mark.price, None, None, ArrivalSource.BROKER, good_until)
     if quote is None and trade is None and mark is None:
         return NoPrice(ReasonCode.NO_REFERENCE_PRICE, f"no price of {symbol} is known")

@@ -1,4 +1,4 @@
-"""A small world to test risk in: the real blotter, desk, quote book, portfolio and chain; only the adapter is a stand-in."""
+"""A small world to test risk in: real blotter, desk, portfolio and chain; only the adapter and prices stand in."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as exchange
 
 from bridge.desk import AccountTerms, Desk
 from bridge.interfaces import Capabilities
 from bridge.orders.blotter import Blotter
 from bridge.orders.events import (
+    DayOpened,
     Entry,
     Event,
     Mode,
@@ -20,13 +22,15 @@ from bridge.orders.events import (
     OrderFilled,
     OrderReceived,
     OrderRejected,
+    OrderReplaced,
     OrderRouted,
+    ReplaceRequested,
 )
 from bridge.orders.market import AssetClass, Instrument, Quote, Trade
 from bridge.orders.order import Order, received
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.orders.reports import BrokerAccount
-from bridge.risk.chain import RiskChain, Rule, Verdict
+from bridge.risk.chain import Outcome, RiskChain, Rule, Verdict
 from bridge.risk.limits import Limits, Row, row
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.standard import standard_checks
@@ -35,6 +39,7 @@ from fixspec.enums import OrdType, Side, TimeInForce
 D = Decimal
 START = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NUMBERS = frozenset({"order_qty", "price", "stop_px"})
 
 
 def ns(time: datetime) -> int:
@@ -120,15 +125,16 @@ class World:
         self.portfolio = Portfolio(self.limits)
         self.chain = RiskChain((*standard_checks(), *checks), self.portfolio)
         self.ids = 0
+        self.entries: list[Entry] = []
         for account in ("ACC1", "ACC2"):
             self.state_account(account)
+            self.open_day(account)
         for symbol, price in (("AAPL", 100), ("MSFT", 400), ("XOM", 50), ("MID", 10), ("PENNY", "0.5")):
             self.quote(symbol, price)
         self.quote("ESZ6", 5000, width="0.25")
         self.quote("EUR/USD", "1.1", width="0.00002")
         self.quote("BTC/USD", 50000, width="2")
         self.quote("SAP", 100)
-        self.entries: list[Entry] = []
 
     # --- the world around --------------------------------------------------------------------------------------------
 
@@ -168,6 +174,10 @@ class World:
             "shorting_allowed": True,
         }
         self.desk.state_account(BrokerAccount(**(values | fields)))
+
+    def open_day(self, account: str = "ACC1", equity: Any = 1_000_000) -> None:
+        day = self.portfolio.roll(account).day(self.desk.now_ns)
+        self.commit(DayOpened(account=account, day=day, equity=D(str(equity))))
 
     # --- the engine, in short ----------------------------------------------------------------------------------------
 
@@ -234,6 +244,69 @@ class World:
             found.setdefault(verdict.name, verdict)
         return found
 
+    def says(self, name: str, *args: Any, **fields: Any) -> str:
+        """What one rule by itself says: `pass`, `warn`, `off`, `skip`, or the code of its refusal."""
+        return self.word(self.explain(*args, **fields)[name])
+
+    @staticmethod
+    def word(verdict: Verdict) -> str:
+        if verdict.outcome is Outcome.REFUSE:
+            assert verdict.code is not None
+            return verdict.code.value
+        return verdict.outcome.value
+
+    def replaced(self, order_id: int, **terms: Any) -> Order:
+        """An order as a replace would make it."""
+        order = self.blotter.order(order_id)
+        assert order is not None
+        changes = {key: D(str(value)) if key in NUMBERS else value for key, value in terms.items()}
+        return exchange(order, transact_time=self.now, **changes)
+
+    def replace(self, order_id: int, check: bool = True, **terms: Any) -> Rejection | None:
+        """Ask for new terms, through the chain."""
+        wanted = self.replaced(order_id, **terms)
+        rejection = self.chain.check(wanted, self.desk) if check else None
+        if rejection is not None:
+            return rejection
+        self.ids += 1
+        self.commit(
+            ReplaceRequested(
+                order_id=order_id,
+                session_id=wanted.session_id,
+                cl_ord_id=f"R{self.ids}",
+                orig_cl_ord_id=wanted.cl_ord_id,
+                broker_client_id=f"g{self.ids}",
+                side=wanted.side,
+                ord_type=wanted.ord_type,
+                time_in_force=wanted.time_in_force,
+                order_qty=wanted.order_qty or D(0),
+                price=wanted.price,
+                stop_px=wanted.stop_px,
+                transact_time=self.now,
+                reserved=self.chain.reservation() if check else None,
+            )
+        )
+        return None
+
+    def confirm(self, order_id: int) -> None:
+        """The broker works the terms that were asked for."""
+        order = self.blotter.order(order_id)
+        assert order is not None
+        pending = order.pending_replace
+        assert pending is not None
+        self.commit(
+            OrderReplaced(
+                order_id=order_id,
+                cl_ord_id=pending.cl_ord_id,
+                orig_cl_ord_id=order.cl_ord_id,
+                order_qty=pending.order_qty,
+                price=pending.price,
+                stop_px=pending.stop_px,
+                ord_type=pending.ord_type,
+                side=pending.side,
+            )
+        )
+
     def place(self, *args: Any, accept: bool = True, check: bool = True, **fields: Any) -> int:
         """Send an order through the chain and commit what follows; its OrderID."""
         event = self.received(*args, **fields)
@@ -242,8 +315,11 @@ class World:
         if rejection is not None:
             self.commit(event, self.refusal(event.order_id, rejection))
             return event.order_id
+        reserved = self.chain.reservation() if check else self.chain.estimate(order, self.desk)
+        client_id = f"f{event.order_id}"
         self.commit(
-            event, OrderRouted(order_id=event.order_id, broker=event.broker, broker_client_id=f"f{event.order_id}")
+            event,
+            OrderRouted(order_id=event.order_id, broker=event.broker, broker_client_id=client_id, reserved=reserved),
         )
         if accept:
             self.commit(OrderAccepted(order_id=event.order_id, broker_order_id=f"B{event.order_id}"))
@@ -277,7 +353,7 @@ class World:
         self.commit(OrderCanceled(order_id=order_id))
 
     def hold(self, qty: Any, symbol: str = "AAPL", price: Any = 100, account: str = "ACC1") -> None:
-        """Hold a position, bought or sold without asking risk; an hour ago, so that no counter remembers it."""
+        """Hold a position, bought or sold without asking risk."""
         qty = D(str(qty))
         order_id = self.place(
             Side.BUY if qty > 0 else Side.SELL_SHORT, symbol, abs(qty), price, account=account, session="H", check=False
