@@ -1,11 +1,12 @@
 """All commands in one place, grouped as `--help` shows them."""
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, decode, demo, run
+from bridge.cli import configuration, controls, decode, demo, desk, journal, orders, run, status
 from bridge.cli.output import console
 
 DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
@@ -28,12 +29,11 @@ def root(
 ) -> None:
     """FIX 4.4 in, any broker out: orders pass fail-closed risk checks and a durable journal on their way to a broker.
 
-    Start with [b]fixbridge run[/b]: no configuration is needed, orders go to a paper broker. In a second terminal,
-    [b]fixbridge demo[/b] trades against it over FIX.
+    Start with [b]fixbridge run[/b]: no configuration is needed, orders go to a paper broker.
+
+    In a second terminal [b]fixbridge demo[/b] trades against it over FIX, [b]fixbridge status[/b] shows how it does.
     """
     if no_color:
-        import os
-
         os.environ["NO_COLOR"] = "1"
 
 
@@ -42,7 +42,21 @@ app.command(rich_help_panel=DAEMON)(demo.demo)
 app.command(rich_help_panel=DAEMON)(configuration.check)
 app.command(rich_help_panel=DAEMON)(configuration.init)
 app.add_typer(configuration.config_app, name="config", rich_help_panel=DAEMON)
+app.command(rich_help_panel=LOOK)(status.status)
+app.add_typer(orders.orders_app, name="orders", rich_help_panel=LOOK)
+app.command(rich_help_panel=LOOK)(desk.fills)
+app.command(rich_help_panel=LOOK)(desk.positions)
+app.command(rich_help_panel=LOOK)(status.quotes)
+app.command(rich_help_panel=LOOK)(journal.tail)
+app.add_typer(status.sessions_app, name="sessions", rich_help_panel=LOOK)
+app.add_typer(status.brokers_app, name="brokers", rich_help_panel=LOOK)
+app.add_typer(controls.risk_app, name="risk", rich_help_panel=LOOK)
+app.command(rich_help_panel=LOOK)(controls.halt)
+app.command(rich_help_panel=LOOK)(controls.kill)
+app.command(rich_help_panel=LOOK)(controls.resume)
+app.add_typer(journal.journal_app, name="journal", rich_help_panel=EVIDENCE)
 app.command(rich_help_panel=EVIDENCE)(decode.decode)
+app.command(rich_help_panel=OTHER)(configuration.password)
 app.command(rich_help_panel=OTHER)(configuration.version)
 
 

@@ -2,11 +2,14 @@
 
 import json
 import platform
+import sys
+from getpass import getpass
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from argon2 import PasswordHasher
 
 from bridge.cli.loading import Config, DataDir, Set, files, settings, settings_with_places
 from bridge.cli.output import ExitCode, Json, Yes, console, fail
@@ -68,6 +71,22 @@ def schema() -> None:
     For editors: save it and begin the YAML file with `# yaml-language-server: $schema=FILE`.
     """
     print(json.dumps(documents_schema(), indent=2))
+
+
+def password() -> None:
+    """Make the hash of a session's password: what `sessions[].authentication.password_hash` refers to.
+
+    Asks twice on a terminal, reads one line when piped. Only the hash is printed.
+    """
+    if sys.stdin.isatty():
+        secret = getpass("Password: ")
+        if getpass("Again: ") != secret:
+            fail("the two differ")
+    else:
+        secret = sys.stdin.readline().rstrip("\r\n")
+    if not secret:
+        fail("an empty password protects nothing")
+    print(PasswordHasher().hash(secret))
 
 
 def version(as_json: Json = False) -> None:

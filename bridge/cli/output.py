@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Annotated, Any, NoReturn
@@ -14,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,}Z")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.", rich_help_panel="Output")]
 Csv = Annotated[bool, typer.Option("--csv", help="Comma-separated values.", rich_help_panel="Output")]
@@ -80,12 +84,13 @@ def rows(
         for item in found:
             print(json.dumps(item, default=_plain_json, ensure_ascii=False))
         return
-    table = [[cell(item.get(column)) for column in columns] for item in found]
     if form is Form.CSV:
         text = io.StringIO()
+        table = [[cell(item.get(column)) for column in columns] for item in found]
         csv.writer(text, lineterminator="\n").writerows([columns, *table])
         print(text.getvalue(), end="")
         return
+    table = [[_short(cell(item.get(column))) for column in columns] for item in found]
     if not found:
         if empty:
             print(empty, file=sys.stderr)
@@ -119,7 +124,14 @@ def cell(value: Any) -> str:
         return format(value, "f")
     if isinstance(value, Enum):
         return str(value.value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     return str(value)
+
+
+def _short(text: str) -> str:
+    """A time without what nobody reads: `2026-11-24T07:33:27.966654Z` → `2026-11-24 07:33:27.966`."""
+    return f"{text[:10]} {text[11:23]}" if _TIME.fullmatch(text) else text
 
 
 def _plain_json(value: Any) -> Any:

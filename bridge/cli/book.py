@@ -1,0 +1,79 @@
+"""The journal, folded: what the commands show without asking a daemon."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from bridge.cli.output import fail
+from bridge.interfaces import JournalError
+from bridge.journal.head import HeadReader
+from bridge.journal.reader import JournalReader
+from bridge.journal.state import blotter_at
+from bridge.orders.blotter import Blotter
+from bridge.orders.events import OrderFilled
+from bridge.orders.order import Order
+from bridge.settings import Settings
+
+
+def released(found: Settings) -> int:
+    """The last entry that may be shown: what the gate has released. Exits when there is no journal."""
+    try:
+        head = HeadReader(found.journal_dir / "head")
+    except OSError as error:
+        fail(f"no journal in {found.journal_dir}: {error.strerror}; name the data directory with --data-dir")
+    try:
+        return head.seq
+    finally:
+        head.close()
+
+
+def folded(found: Settings) -> Blotter:
+    """All orders and positions as of the last released entry."""
+    try:
+        return blotter_at(found.journal_dir, released(found))
+    except JournalError as error:
+        fail(str(error))
+
+
+def executions(found: Settings) -> Iterator[dict[str, Any]]:
+    """Every fill as a row, oldest first."""
+    upto = released(found)
+    book = Blotter()
+    try:
+        for entry in JournalReader(found.journal_dir).read(0, upto):
+            order = book.apply(entry)
+            if isinstance(entry.event, OrderFilled) and order is not None:
+                yield _fill(entry.seq, entry.event, order)
+    except JournalError as error:
+        fail(str(error))
+
+
+def _fill(seq: int, event: OrderFilled, order: Order) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "time": event.transact_time,
+        "order_id": order.order_id,
+        "cl_ord_id": order.cl_ord_id,
+        "account": order.account,
+        "symbol": order.symbol,
+        "side": order.side,
+        "qty": event.last_qty,
+        "px": event.last_px,
+        "cost_bp": event.cost.slippage_bps if event.cost else None,
+        "broker": order.broker,
+        "exec_id": event.exec_id,
+    }
+
+
+def entries_of(found: Settings, order_id: int) -> Iterator[tuple[int, bytes]]:
+    """The entries about one order, each as its number and its JSON."""
+    reader = JournalReader(found.journal_dir)
+    try:
+        for seq, record in reader.records(order_id - 1, released(found)):
+            if seq == order_id or f'"order_id":{order_id}'.encode() in record:
+                event = msgspec.json.decode(record)["event"]
+                if seq == order_id or event.get("order_id") == order_id:
+                    yield seq, record
+    except JournalError as error:
+        fail(str(error))

@@ -1,0 +1,78 @@
+"""`fills`, `positions`: the desk, folded from the journal; no daemon is needed to look."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from bridge.cli.book import executions, folded
+from bridge.cli.loading import Config, DataDir, Set, settings
+from bridge.cli.output import Csv, Json, form, rows
+
+Account = Annotated[str | None, typer.Option("--account", "-a", help="Only this account.")]
+Symbol = Annotated[str | None, typer.Option("--symbol", "-s", help="Only this symbol.")]
+
+
+def fills(
+    account: Account = None,
+    symbol: Symbol = None,
+    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Only so many, 0 = all.")] = 50,
+    config: Config = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List executions, oldest first, with what each cost against the price at arrival."""
+    found = settings(config, data_dir, set_)
+    shown = [
+        row
+        for row in executions(found)
+        if (account is None or row["account"] == account) and (symbol is None or row["symbol"] == symbol)
+    ]
+    rows(
+        (
+            "seq",
+            "time",
+            "order_id",
+            "cl_ord_id",
+            "account",
+            "symbol",
+            "side",
+            "qty",
+            "px",
+            "cost_bp",
+            "broker",
+            "exec_id",
+        ),
+        shown[-last:] if last else shown,
+        form=form(as_json=as_json, as_csv=as_csv),
+        right=("seq", "order_id", "qty", "px", "cost_bp"),
+        empty="no fill yet",
+    )
+
+
+def positions(
+    account: Account = None,
+    symbol: Symbol = None,
+    every: Annotated[bool, typer.Option("--all", help="Closed ones as well.")] = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List positions from confirmed fills: quantity, average price, realised profit, fees."""
+    book = folded(settings(config, data_dir, set_))
+    shown = [
+        msgspec.to_builtins(position) | {"qty": f"{position.qty:f}", "avg_px": f"{position.avg_px:f}"}
+        for position in book.positions(account)
+        if (every or position.qty) and (symbol is None or position.symbol == symbol)
+    ]
+    rows(
+        ("account", "symbol", "qty", "avg_px", "realised", "bought", "sold", "fees"),
+        shown,
+        form=form(as_json=as_json, as_csv=as_csv),
+        right=("qty", "avg_px", "realised", "bought", "sold", "fees"),
+        empty="no position",
+    )

@@ -1,0 +1,320 @@
+"""`status`, `sessions`, `brokers`, `quotes`: the running daemon at a glance."""
+
+import json
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from bridge.cli.engine import ask
+from bridge.cli.loading import Config, DataDir, Set, settings
+from bridge.cli.output import Csv, ExitCode, Json, Yes, cell, console, fail, form, rows
+from bridge.control_commands import MarketState, ReconcileAnswer, SessionNumbers, Status
+from bridge.settings import Settings
+from bridge.vitals import Histogram
+
+Watch = Annotated[
+    float | None,
+    typer.Option("--watch", "-w", metavar="SECONDS", min=0.2, help="Draw it again so often, until Ctrl-C."),
+]
+
+sessions_app = typer.Typer(invoke_without_command=True, help="FIX sessions: list, disconnect, reset, numbers, enable.")
+brokers_app = typer.Typer(invoke_without_command=True, help="Broker connections: list, reconcile.")
+
+
+def status(
+    config: Config = None, data_dir: DataDir = None, set_: Set = None, watch: Watch = None, as_json: Json = False
+) -> None:
+    """Show the daemon in one screen: trading state, sessions, brokers, accounts, nearest limits."""
+    found = settings(config, data_dir, set_)
+    if as_json:
+        answer, vitals = _both(found)
+        told = {"status": msgspec.to_builtins(answer), **_shown(vitals)}
+        print(json.dumps(told, default=str))
+        return
+    if watch is None:
+        console().print(_screen(*_both(found)))
+        return
+    with Live(_screen(*_both(found)), console=console(), auto_refresh=False) as live:
+        while True:
+            time.sleep(watch)
+            live.update(_screen(*_both(found)), refresh=True)
+
+
+@sessions_app.callback()
+def sessions(
+    context: typer.Context,
+    config: Config = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the FIX sessions with state, numbers, queue and last message."""
+    context.obj = settings(config, data_dir, set_)
+    if context.invoked_subcommand is None:
+        rows(
+            ("session", "state", "in", "out", "queue", "last", "logged_on", "peer", "last_reject"),
+            _sessions(_vitals(context.obj)),
+            form=form(as_json=as_json, as_csv=as_csv),
+            right=("in", "out", "queue", "last"),
+            empty="no session is configured",
+        )
+
+
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it is journalled or logged with your name.")]
+
+
+@sessions_app.command()
+def disconnect(context: typer.Context, session: str, reason: Reason, yes: Yes = False) -> None:
+    """Log a session out; it may log on again."""
+    _confirm(f"This logs {session} out.", session, yes=yes)
+    _told(ask(context.obj, "session_disconnect", SessionNumbers, session_id=session, reason=reason))
+
+
+@sessions_app.command()
+def reset(context: typer.Context, session: str, reason: Reason, yes: Yes = False) -> None:
+    """Begin both sequence numbers again at 1 and forget what could be resent. Not while logged on."""
+    _confirm(f"This sets both numbers of {session} to 1; nothing sent before can be resent any more.", session, yes=yes)
+    _told(ask(context.obj, "session_reset", SessionNumbers, session_id=session, reason=reason))
+
+
+@sessions_app.command("set-seq")
+def set_seq(
+    context: typer.Context,
+    session: str,
+    reason: Reason,
+    next_in: Annotated[int | None, typer.Option("--in", min=1, help="Next MsgSeqNum(34) expected.")] = None,
+    next_out: Annotated[int | None, typer.Option("--out", min=1, help="Next MsgSeqNum(34) sent.")] = None,
+    yes: Yes = False,
+) -> None:
+    """Set a session's next numbers. Not while logged on."""
+    if next_in is None and next_out is None:
+        fail("give --in, --out or both", ExitCode.USAGE)
+    _confirm(f"This changes the numbers of {session}; a wrong one loses or repeats messages.", session, yes=yes)
+    _told(
+        ask(
+            context.obj,
+            "session_next_numbers",
+            SessionNumbers,
+            session_id=session,
+            reason=reason,
+            next_in=next_in,
+            next_out=next_out,
+        )
+    )
+
+
+@sessions_app.command()
+def enable(context: typer.Context, session: str, reason: Reason) -> None:
+    """Let a session log on again."""
+    _told(ask(context.obj, "session_enable", SessionNumbers, session_id=session, enabled=True, reason=reason))
+
+
+@sessions_app.command()
+def disable(context: typer.Context, session: str, reason: Reason, yes: Yes = False) -> None:
+    """Log a session out and refuse its Logon(A) from now on, until it is enabled."""
+    _confirm(f"This logs {session} out and keeps it out.", session, yes=yes)
+    _told(ask(context.obj, "session_enable", SessionNumbers, session_id=session, enabled=False, reason=reason))
+
+
+@brokers_app.callback()
+def brokers(
+    context: typer.Context,
+    config: Config = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """List the broker connections: ready or why not, acknowledgement time, open differences."""
+    context.obj = settings(config, data_dir, set_)
+    if context.invoked_subcommand is None:
+        rows(
+            ("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "snapshot_age", "breaks"),
+            _brokers(_vitals(context.obj)),
+            form=form(as_json=as_json, as_csv=as_csv),
+            right=("ack_p50", "ack_p99", "budget", "snapshot_age"),
+        )
+
+
+@brokers_app.command()
+def reconcile(context: typer.Context, broker: str) -> None:
+    """Compare our book with the broker's now."""
+    answer = ask(context.obj, "reconcile", ReconcileAnswer, within=60.0, broker=broker)
+    compared = f"{answer.orders} orders, {answer.executions} executions, {answer.positions} positions compared"
+    console().print(f"{broker}: {compared}, {answer.breaks} differences (seq {answer.seq})", markup=False)
+    if answer.breaks:
+        raise typer.Exit(ExitCode.PROBLEMS_FOUND)
+
+
+def quotes(
+    symbols: Annotated[
+        list[str] | None, typer.Argument(metavar="SYMBOL…", help="Absent means all that were quoted.")
+    ] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show the freshest quote and trade of each symbol, with age and spread."""
+    found = settings(config, data_dir, set_)
+    states = ask(found, "market", tuple[MarketState, ...], symbols=tuple(symbols or ()))
+    now = time.time_ns()
+    rows(
+        ("symbol", "bid_sz", "bid", "ask", "ask_sz", "spread_bp", "age_ms", "last", "last_age_ms"),
+        [_quote(state, now) for state in states],
+        form=form(as_json=as_json, as_csv=as_csv),
+        right=("bid_sz", "bid", "ask", "ask_sz", "spread_bp", "age_ms", "last", "last_age_ms"),
+        empty="nothing was quoted yet",
+    )
+
+
+def _quote(state: MarketState, now_ns: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"symbol": state.symbol}
+    if (quote := state.quote) is not None:
+        row |= {"bid": quote.bid_px, "bid_sz": quote.bid_sz, "ask": quote.ask_px, "ask_sz": quote.ask_sz}
+        row["age_ms"] = (now_ns - quote.received_ns) // 1_000_000
+        if quote.mid and quote.bid_px is not None and quote.ask_px is not None:
+            row["spread_bp"] = round((quote.ask_px - quote.bid_px) / quote.mid * 10_000, 2)
+    if state.trade is not None:
+        row |= {"last": state.trade.price, "last_age_ms": (now_ns - state.trade.received_ns) // 1_000_000}
+    return row
+
+
+# --- the engine's figures ---------------------------------------------------------------------------------------------
+
+
+def _both(found: Settings) -> tuple[Status, dict[str, Any]]:
+    return ask(found, "status", Status), _vitals(found)
+
+
+def _vitals(found: Settings) -> dict[str, Any]:
+    return ask(found, "vitals", dict[str, Any])
+
+
+def _sessions(vitals: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "session": name,
+            "state": "logged on" if told["up"] else "down" if told["in_hours"] else "closed",
+            "in": told["next_in"],
+            "out": told["next_out"],
+            "queue": told["queue"],
+            "last": _ago(told["last_received_ns"], vitals["time_ns"]),
+            "logged_on": _stamp(told["logon_ns"]) if told["up"] else None,
+            "peer": told["peer"] or None,
+            "last_reject": told["last_reject"] or None,
+        }
+        for name, told in vitals["sessions"].items()
+    ]
+
+
+def _brokers(vitals: dict[str, Any]) -> list[dict[str, Any]]:
+    acks = {broker: stage for stage_name, broker, stage in vitals["stages"] if stage_name == "wire_to_ack"}
+    return [
+        {
+            "broker": name,
+            "mode": told["mode"],
+            "state": told["unready"] or "ready",
+            "ack_p50": _quantile(acks.get(name), 0.5),
+            "ack_p99": _quantile(acks.get(name), 0.99),
+            "budget": f"{told['budget_ratio']:.0%}" if told["budget_ratio"] else None,
+            "snapshot_age": f"{max(told['snapshot_age'].values()):.0f} s" if told["snapshot_age"] else None,
+            "breaks": ", ".join(f"{kind} {count}" for kind, count in told["breaks"].items()) or None,
+        }
+        for name, told in vitals["brokers"].items()
+    ]
+
+
+def _shown(vitals: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "sessions": _sessions(vitals),
+        "brokers": _brokers(vitals),
+        "accounts": vitals["accounts"],
+        "journal": {key: vitals["journal"][key] for key in ("seq", "durable", "bytes", "free_bytes")},
+        "limits": [
+            dict(zip(("account", "rule", "used", "limit", "ratio"), row, strict=True)) for row in vitals["utilisation"]
+        ],
+    }
+
+
+def _quantile(stage: dict[str, Any] | None, share: float) -> str | None:
+    if stage is None:
+        return None
+    histogram = Histogram()
+    histogram.counts = stage["counts"]
+    bound = histogram.quantile(share)
+    return f"≤ {bound / 1e6:g} ms" if bound else None
+
+
+def _ago(then_ns: int, now_ns: int) -> str | None:
+    return f"{max(0, now_ns - then_ns) / 1e9:.1f} s" if then_ns else None
+
+
+def _stamp(ns: int) -> str:
+    return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%H:%M:%S")
+
+
+# --- the screen -------------------------------------------------------------------------------------------------------
+
+
+def _screen(answer: Status, vitals: dict[str, Any]) -> RenderableType:
+    up = datetime.now(UTC) - answer.since
+    hours, minutes = divmod(int(up.total_seconds()) // 60, 60)
+    live = answer.mode == "live"
+    head = Text.assemble(
+        f"fixbridge {answer.name}  ",
+        (answer.mode.upper(), "bold white on red" if live else "bold green"),
+        f"  {answer.version}  up {hours}h{minutes:02}m  seq {answer.seq:,}",
+    )
+    state = answer.trading.value
+    pnl = [account["day_pnl"] for account in vitals["accounts"].values() if account["day_pnl"] is not None]
+    words = [f"DAY P&L  {sum(map(Decimal, pnl)):+,.2f}" if pnl else "DAY P&L  unknown"]
+    words += [f"OPEN {answer.open_orders}", f"UNKNOWN {answer.unknown_orders}"]
+    words.append(f"BREAKS {sum(sum(broker['breaks'].values()) for broker in vitals['brokers'].values())}")
+    trading = Text.assemble(
+        "TRADING  ", (state, "green" if state == "active" else "bold red"), "   ", "   ".join(words)
+    )
+    if answer.draining:
+        trading.append("   DRAINING", style="bold yellow")
+    parts: list[RenderableType] = [head, trading, Text()]
+    parts.append(_table(("session", "state", "in", "out", "queue", "last"), _sessions(vitals)))
+    parts += [Text(), _table(("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "breaks"), _brokers(vitals))]
+    used = sorted(vitals["utilisation"], key=lambda row: -row[4])[:5]
+    if used:
+        parts.append(Text())
+    for account, rule, amount, limit, ratio in used:
+        bar = "█" * round(min(ratio, 1) * 20)
+        style = "bold red" if ratio > 0.9 else "yellow" if ratio > 0.8 else ""
+        parts.append(Text(f"LIMIT  {rule:<6} {account:<10} {bar:░<20} {ratio:>4.0%}  {amount} of {limit}", style=style))
+    return Group(*parts)
+
+
+def _table(columns: tuple[str, ...], items: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        right = column in ("in", "out", "queue", "last", "ack_p50", "ack_p99", "budget")
+        table.add_column(column.replace("_", " ").upper(), justify="right" if right else "left")
+    for item in items:
+        table.add_row(*(cell(item.get(column)) or "–" for column in columns))
+    return table
+
+
+def _confirm(what: str, name: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if typer.prompt(f"{what} Type {name} to go on") != name:
+        fail("nothing was done")
+
+
+def _told(numbers: SessionNumbers) -> None:
+    console().print(f"{numbers.session_id}: next in {numbers.next_in}, next out {numbers.next_out}", markup=False)
