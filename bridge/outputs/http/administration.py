@@ -4,13 +4,13 @@ from typing import Any
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 
 from bridge.control_commands import Status
 from bridge.outputs.http.bodies import LoginIn, ReasonIn, TokenIn, aware
 from bridge.outputs.http.documents import TokenMade, TokenPage, TokenState, Whoami
 from bridge.outputs.http.door import COOKIE
-from bridge.outputs.http.endpoint import JSON, Asked, answered, endpoint, state
+from bridge.outputs.http.endpoint import JSON, Asked, answered, body_of, endpoint, state
 from bridge.outputs.http.principal import ANONYMOUS, Principal, Role
 from bridge.outputs.http.services import Behind, Services, Who
 from bridge.outputs.http.tokens import Token, TokenError
@@ -33,9 +33,11 @@ async def tokens(request: Asked, services: Behind) -> Response[bytes]:
     answer=TokenMade,
     status=201,
     problems=("refused",),
+    body=TokenIn,
 )
-async def create_token(data: JSONBody[TokenIn], services: Behind) -> Response[bytes]:
+async def create_token(request: Asked, services: Behind) -> Response[bytes]:
     """Make a token. Its secret is in this answer and nowhere else."""
+    data = await body_of(request, TokenIn)
     try:
         secret, token = services.tokens.create(
             data.name, data.role, accounts=data.accounts, cidrs=data.cidrs, expires=aware(data.expires, "expires")
@@ -76,9 +78,11 @@ async def config(request: Asked, services: Behind) -> Response[bytes]:
     answer=Status,
     status=202,
     problems=("unavailable", "outcome-unknown"),
+    body=ReasonIn,
 )
-async def drain(data: JSONBody[ReasonIn], services: Behind, principal: Who) -> Response[bytes]:
+async def drain(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Take no new orders, log out, flush and end."""
+    data = await body_of(request, ReasonIn)
     status = await services.engine.ask("drain", Status, principal.session_id, reason=data.reason)
     return answered(status, 202)
 
@@ -95,9 +99,10 @@ async def whoami(request: Asked, services: Behind, principal: Who) -> Response[b
     return state(request, _whoami(services, principal))
 
 
-@endpoint("POST", "/login", role=None, tag="operations", answer=Whoami, problems=("unauthenticated",))
-async def login(request: Asked, data: JSONBody[LoginIn], services: Behind) -> Response[bytes]:
+@endpoint("POST", "/login", role=None, tag="operations", answer=Whoami, problems=("unauthenticated",), body=LoginIn)
+async def login(request: Asked, services: Behind) -> Response[bytes]:
     """Swap a token for the console's cookie: HttpOnly, SameSite=Strict, for twelve hours."""
+    data = await body_of(request, LoginIn)
     address = request.client.host if request.client is not None else None
     token = services.tokens.find(data.token, address)
     if token is None:

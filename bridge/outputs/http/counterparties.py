@@ -2,12 +2,12 @@
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 
 from bridge.control_commands import ReconcileAnswer, SessionNumbers
 from bridge.outputs.http.bodies import EnableIn, NextNumbersIn, ReasonIn
 from bridge.outputs.http.documents import BrokerPage, ReconciliationPage, SessionPage
-from bridge.outputs.http.endpoint import Asked, answered, endpoint, state
+from bridge.outputs.http.endpoint import Asked, answered, body_of, endpoint, state
 from bridge.outputs.http.principal import Role
 from bridge.outputs.http.services import Behind, Who
 from bridge.problems import refuse
@@ -33,11 +33,13 @@ async def sessions(request: Asked, services: Behind, principal: Who) -> Response
     tag="counterparties",
     answer=SessionNumbers,
     problems=CHANGE,
+    body=ReasonIn,
 )
 async def disconnect_session(
-    session_id: FromPath[str], data: JSONBody[ReasonIn], services: Behind, principal: Who
+    request: Asked, session_id: FromPath[str], services: Behind, principal: Who
 ) -> Response[bytes]:
     """Log the session out with the reason as Text(58)."""
+    data = await body_of(request, ReasonIn)
     answer = await services.engine.ask(
         "session_disconnect", SessionNumbers, principal.session_id, session_id=session_id, reason=data.reason
     )
@@ -51,11 +53,11 @@ async def disconnect_session(
     tag="counterparties",
     answer=SessionNumbers,
     problems=CHANGE,
+    body=ReasonIn,
 )
-async def reset_session(
-    session_id: FromPath[str], data: JSONBody[ReasonIn], services: Behind, principal: Who
-) -> Response[bytes]:
+async def reset_session(request: Asked, session_id: FromPath[str], services: Behind, principal: Who) -> Response[bytes]:
     """Both numbers of a session that is logged out are 1 again."""
+    data = await body_of(request, ReasonIn)
     answer = await services.engine.ask(
         "session_reset", SessionNumbers, principal.session_id, session_id=session_id, reason=data.reason
     )
@@ -69,11 +71,13 @@ async def reset_session(
     tag="counterparties",
     answer=SessionNumbers,
     problems=CHANGE,
+    body=NextNumbersIn,
 )
 async def set_next_numbers(
-    session_id: FromPath[str], data: JSONBody[NextNumbersIn], services: Behind, principal: Who
+    request: Asked, session_id: FromPath[str], services: Behind, principal: Who
 ) -> Response[bytes]:
     """Set the next MsgSeqNum(34) of a session that is logged out."""
+    data = await body_of(request, NextNumbersIn)
     if data.next_in is None and data.next_out is None:
         raise refuse("malformed", "next_in, next_out: at least one is needed")
     answer = await services.engine.ask(
@@ -95,11 +99,13 @@ async def set_next_numbers(
     tag="counterparties",
     answer=SessionNumbers,
     problems=CHANGE,
+    body=EnableIn,
 )
 async def enable_session(
-    session_id: FromPath[str], data: JSONBody[EnableIn], services: Behind, principal: Who
+    request: Asked, session_id: FromPath[str], services: Behind, principal: Who
 ) -> Response[bytes]:
     """Whether the session may log on; disabling one logs it out."""
+    data = await body_of(request, EnableIn)
     answer = await services.engine.ask(
         "session_enable",
         SessionNumbers,

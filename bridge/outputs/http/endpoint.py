@@ -25,6 +25,7 @@ class Doc(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     answer: Any
     status: int
+    body: type[msgspec.Struct] | None
     query: type[msgspec.Struct] | None
     problems: tuple[str, ...]
     headers: Mapping[str, str]
@@ -46,6 +47,7 @@ def endpoint(
     tag: str,
     answer: Any,
     status: int = 200,
+    body: type[msgspec.Struct] | None = None,
     query: type[msgspec.Struct] | None = None,
     problems: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
@@ -63,6 +65,7 @@ def endpoint(
         tag=tag,
         answer=answer,
         status=status,
+        body=body,
         query=query,
         problems=tuple(problems),
         headers=dict(headers or {}),
@@ -95,10 +98,28 @@ def query_of(request: Asked, kind: type[T]) -> T:
             raise _malformed(name, "given more than once")
         values[name] = value
     try:
-        return msgspec.convert(values, kind, strict=False)
+        query = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         text, _, where = str(error).partition(" - at `$.")
         raise _malformed(where.rstrip("`"), text) from error
+    for name in values:
+        if getattr(query, name) is None:
+            raise _malformed(name, "`null` is no value; leave it out")
+    return query
+
+
+async def body_of(request: Asked, kind: type[T]) -> T:
+    """The request's body as a Struct, strictly: a number is no string, a string no number, unknown names are refused.
+
+    ProblemError `malformed` names the field.
+    """
+    try:
+        return msgspec.json.decode(await request.body(), type=kind)
+    except msgspec.ValidationError as error:
+        text, _, where = str(error).partition(" - at `$")
+        raise _malformed(where.rstrip("`").lstrip("."), text) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _malformed("", f"not JSON: {error}") from error
 
 
 def _malformed(field: str, fault: str) -> ProblemError:

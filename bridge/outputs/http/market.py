@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 from msgspec import Meta
 
 from bridge.control_commands import MarketState
@@ -12,7 +12,7 @@ from bridge.marketdata.push import Pushed
 from bridge.orders.market import Instrument
 from bridge.outputs.http.bodies import QuoteIn, TicksIn, TradeIn
 from bridge.outputs.http.documents import InstrumentPage, MarketPage
-from bridge.outputs.http.endpoint import Asked, answered, endpoint, query_of, state
+from bridge.outputs.http.endpoint import Asked, answered, body_of, endpoint, query_of, state
 from bridge.outputs.http.principal import Role
 from bridge.outputs.http.services import Behind, Services, Who
 from bridge.problems import FieldFault, refuse
@@ -90,9 +90,11 @@ async def _market(services: Services, symbols: list[str]) -> tuple[MarketState, 
     tag="market",
     answer=Pushed,
     problems=("conflict", "refused", "unavailable", "outcome-unknown"),
+    body=TicksIn,
 )
-async def push_quotes(data: JSONBody[TicksIn], services: Behind, principal: Who) -> Response[bytes]:
+async def push_quotes(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Hand in quotes and trades. 200 with what was refused beside what was taken; 422 when nothing could be taken."""
+    data = await body_of(request, TicksIn)
     pushed = await services.engine.ask(
         "quotes",
         Pushed,

@@ -7,7 +7,6 @@ import functools
 import inspect
 import re
 import sys
-import typing
 from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
@@ -16,6 +15,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 
 from bridge.outputs.http.endpoint import Doc
+from bridge.outputs.http.services import MAX_NUMBER
 from bridge.outputs.http.text import END
 from bridge.problems import KINDS, Problem
 
@@ -123,18 +123,14 @@ def _polished(schema: Any) -> Any:
     return schema
 
 
-def _body(route: HTTPRouteHandler) -> Any:
-    return typing.get_type_hints(route.fn).get("data")
-
-
 def _types(route: HTTPRouteHandler) -> list[Any]:
     doc: Doc = route.opt["doc"]
-    return [kind for kind in (_body(route), doc.answer, doc.query, *doc.also_answers) if kind is not None]
+    return [kind for kind in (doc.body, doc.answer, doc.query, *doc.also_answers) if kind is not None]
 
 
 def _operation(route: HTTPRouteHandler, path: str, schemas: _Schemas) -> Json:
     doc: Doc = route.opt["doc"]
-    body = _body(route)
+    body = doc.body
     summary, _, details = inspect.cleandoc(route.fn.__doc__ or "").partition("\n")
     operation: Json = {
         "operationId": route.fn.__name__,
@@ -158,7 +154,9 @@ def _parameters(doc: Doc, path: str, schemas: _Schemas) -> list[Json]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "integer", "minimum": 0} if kind == "int" else {"type": "string", "minLength": 1},
+            "schema": {"type": "integer", "minimum": 0, "maximum": MAX_NUMBER}
+            if kind == "int"
+            else {"type": "string", "minLength": 1},
         }
         for name, kind in PARAMETER.findall(path)
     ]

@@ -31,11 +31,15 @@ async def health() -> Response[bytes]:
     return answered(Health(status="alive"))
 
 
-@endpoint("GET", "/readyz", role=None, tag="operations", answer=Health, query=ReadyQuery, problems=("not-ready",))
+@endpoint(
+    "GET", "/readyz", role=None, tag="operations", answer=Health, query=ReadyQuery, problems=("not-found", "not-ready")
+)
 async def ready(request: Asked, services: Behind) -> Response[bytes]:
     """Ready: the engine's vitals are younger than 3 s and every broker is ready; else 503 with what is missing."""
     query = query_of(request, ReadyQuery)
-    missing = tuple(services.missing()) if query.partition == 0 else (f"partition {query.partition} is not here",)
+    if query.partition:
+        raise refuse("not-found", f"partition {query.partition} is not here")
+    missing = tuple(services.missing())
     if missing:
         raise refuse("not-ready", "; ".join(missing), missing=missing)
     return answered(Health(status="ready"))

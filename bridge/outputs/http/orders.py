@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 from msgspec import Meta
 
 from bridge.control_commands import CancelAfterAnswer, Entrant, MassCancelAnswer, OrderAnswer, Verdict
@@ -17,7 +17,7 @@ from bridge.journal.encoding import OrderState, order_state
 from bridge.orders.order import Order
 from bridge.outputs.http.bodies import CancelAfterIn, CancelAllIn, NewOrderIn, OrderChangeIn, aware
 from bridge.outputs.http.documents import OrderPage
-from bridge.outputs.http.endpoint import Asked, answered, endpoint, if_match, query_of, state
+from bridge.outputs.http.endpoint import Asked, answered, body_of, endpoint, if_match, query_of, state
 from bridge.outputs.http.paging import LIMIT, SCAN, Cursor, Limit, below, cursor
 from bridge.outputs.http.principal import Principal, Role
 from bridge.outputs.http.services import Behind, Services, Who
@@ -87,13 +87,15 @@ def entrant(principal: Principal, strategy: str | None = None) -> Entrant:
     request_headers=PREFER,
     also={200: "The same request was taken before (`Idempotency-Replayed: true`), or the verdict of a dry run"},
     also_answers=(Verdict,),
+    body=NewOrderIn,
 )
-async def new_order(request: Asked, data: JSONBody[NewOrderIn], services: Behind, principal: Who) -> Response[bytes]:
+async def new_order(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Enter an order, as NewOrderSingle(D) does.
 
     `cl_ord_id` makes it idempotent: the same id with the same terms answers 200 and the order as it is now, with other
     terms 409. Any request may be repeated.
     """
+    data = await body_of(request, NewOrderIn)
     query = query_of(request, EntryQuery)
     message = data.message(services.now())
     if data.account is not None:
@@ -191,11 +193,11 @@ async def order_by_cl_ord_id(
     headers={"ETag": "Its `last_seq`", "Idempotency-Replayed": "`true` when it was taken before"},
     request_headers={**PREFER, **IF_MATCH},
     also={200: "The same request was taken before (`Idempotency-Replayed: true`)"},
+    body=OrderChangeIn,
 )
-async def replace_order(
-    request: Asked, order_id: FromPath[int], data: JSONBody[OrderChangeIn], services: Behind, principal: Who
-) -> Response[bytes]:
+async def replace_order(request: Asked, order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """Ask for new terms, as OrderCancelReplaceRequest(G) does, except that what is left out stays as it is."""
+    data = await body_of(request, OrderChangeIn)
     visible(services, principal, order_id)
     answer = await _asked(
         services,
@@ -246,9 +248,11 @@ async def cancel_order(request: Asked, order_id: FromPath[int], services: Behind
     answer=MassCancelAnswer,
     status=202,
     problems=("duplicate-cl-ord-id", "unavailable", "outcome-unknown"),
+    body=CancelAllIn,
 )
-async def cancel_all(data: JSONBody[CancelAllIn], services: Behind, principal: Who) -> Response[bytes]:
+async def cancel_all(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Cancel every working order of the token's accounts that matches, as OrderMassCancelRequest(q) does."""
+    data = await body_of(request, CancelAllIn)
     if data.account is not None:
         principal.require(data.account)
     answer = await services.engine.ask(
@@ -265,9 +269,18 @@ async def cancel_all(data: JSONBody[CancelAllIn], services: Behind, principal: W
     return answered(answer, 202)
 
 
-@endpoint("PUT", "/cancel-after", role=Role.TRADE, tag="orders", answer=CancelAfterAnswer, problems=("unavailable",))
-async def cancel_after(data: JSONBody[CancelAfterIn], services: Behind, principal: Who) -> Response[bytes]:
+@endpoint(
+    "PUT",
+    "/cancel-after",
+    role=Role.TRADE,
+    tag="orders",
+    answer=CancelAfterAnswer,
+    problems=("unavailable",),
+    body=CancelAfterIn,
+)
+async def cancel_after(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """A dead man's switch: the token's orders are cancelled in `seconds` unless this is called again before."""
+    data = await body_of(request, CancelAfterIn)
     answer = await services.engine.ask(
         "cancel_after", CancelAfterAnswer, principal.session_id, seconds=data.seconds, entrant=entrant(principal)
     )

@@ -2,13 +2,13 @@
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 
 from bridge.control_commands import KillReport, LimitState, RiskState
 from bridge.orders.events import Scope, TradingState
 from bridge.outputs.http.bodies import HaltIn, KillIn, LimitIn, ResumeIn, ScopeIn, aware
 from bridge.outputs.http.documents import AccountTrading, LimitPage, RiskStates, UsedLimit
-from bridge.outputs.http.endpoint import Asked, answered, endpoint, state
+from bridge.outputs.http.endpoint import Asked, answered, body_of, endpoint, state
 from bridge.outputs.http.principal import Principal, Role
 from bridge.outputs.http.services import Behind, Who
 from bridge.problems import refuse
@@ -31,11 +31,11 @@ async def limits(request: Asked, services: Behind, principal: Who) -> Response[b
     tag="risk",
     answer=LimitState,
     problems=("not-found", *CHANGE),
+    body=LimitIn,
 )
-async def change_limit(
-    limit_id: FromPath[str], data: JSONBody[LimitIn], services: Behind, principal: Who
-) -> Response[bytes]:
+async def change_limit(request: Asked, limit_id: FromPath[str], services: Behind, principal: Who) -> Response[bytes]:
     """Set a limit, `<rule>:<scope>:<name>`. Tightening holds at once, loosening after the delay."""
+    data = await body_of(request, LimitIn)
     rule, _, rest = limit_id.removeprefix("/").partition(":")
     word, _, name = rest.partition(":")
     try:
@@ -77,9 +77,10 @@ async def risk_states(request: Asked, services: Behind, principal: Who) -> Respo
     return state(request, RiskStates(scopes=scopes, accounts=accounts, used=used, seq=services.book.seq))
 
 
-@endpoint("POST", "/risk/halt", role=Role.RISK, tag="risk", answer=RiskState, problems=CHANGE)
-async def halt(data: JSONBody[HaltIn], services: Behind, principal: Who) -> Response[bytes]:
+@endpoint("POST", "/risk/halt", role=Role.RISK, tag="risk", answer=RiskState, problems=CHANGE, body=HaltIn)
+async def halt(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Make a scope stricter, at once. Working orders stay."""
+    data = await body_of(request, HaltIn)
     _check(principal, data)
     answer = await services.engine.ask(
         "halt",
@@ -93,9 +94,10 @@ async def halt(data: JSONBody[HaltIn], services: Behind, principal: Who) -> Resp
     return answered(answer)
 
 
-@endpoint("POST", "/risk/resume", role=Role.RISK, tag="risk", answer=RiskState, problems=CHANGE)
-async def resume(data: JSONBody[ResumeIn], services: Behind, principal: Who) -> Response[bytes]:
+@endpoint("POST", "/risk/resume", role=Role.RISK, tag="risk", answer=RiskState, problems=CHANGE, body=ResumeIn)
+async def resume(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Make a scope looser. Needs a reason; a LOCKED scope stays as it is until its time is over."""
+    data = await body_of(request, ResumeIn)
     _check(principal, data)
     answer = await services.engine.ask(
         "resume",
@@ -118,9 +120,11 @@ async def resume(data: JSONBody[ResumeIn], services: Behind, principal: Who) -> 
     status=202,
     problems=CHANGE,
     headers={"Location": "Where the kill's progress is"},
+    body=KillIn,
 )
-async def kill(data: JSONBody[KillIn], services: Behind, principal: Who) -> Response[bytes]:
+async def kill(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Fence the scope and cancel everything in it; `/risk/kills/{id}` tells when nothing is left."""
+    data = await body_of(request, KillIn)
     _check(principal, data)
     answer = await services.engine.ask(
         "kill",

@@ -20,6 +20,8 @@ from bridge.outputs.http.series import Charts
 from bridge.outputs.http.tokens import TokenStore
 from bridge.problems import refuse
 
+MAX_NUMBER = 10**18  # no `seq` or order id is greater, and none is negative
+
 Render = Callable[[str], tuple[bytes, str]]
 """(Accept header) → (body, content type): the metrics page; called in a worker thread."""
 
@@ -72,5 +74,8 @@ def by_role(connection: "ASGIConnection[Any, Any, Any, Any]", handler: BaseRoute
     if not isinstance(needed, Role) or not principal.role.covers(needed):
         wanted = needed.value if isinstance(needed, Role) else "no token's"
         raise refuse("forbidden", f"this needs role {wanted}, token {principal.name} has {principal.role.value}")
+    for value in connection.path_params.values():
+        if isinstance(value, int) and not 0 <= value <= MAX_NUMBER:
+            raise refuse("not-found", f"there is no number {str(value)[:40]}")
     if needed is Role.ADMIN and principal.accounts:
         raise refuse("forbidden", f"token {principal.name} is for some accounts only, this is for all")
