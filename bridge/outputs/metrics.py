@@ -302,11 +302,14 @@ class Metrics:
             if slippage is None or price is None:
                 continue
             ratio = float(slippage) / BPS
-            histogram = self._cost if ratio >= 0 else self._gain
-            histogram.observe(*group, benchmark, value=abs(ratio), seq=entry.seq)
+            counted, other = (self._cost, self._gain) if ratio >= 0 else (self._gain, self._cost)
+            counted.observe(*group, benchmark, value=abs(ratio), seq=entry.seq)
+            other.touch(*group, benchmark)
             if rate is not None:
-                money = self._cost_usd if ratio >= 0 else self._gain_usd
-                money.add(*group, order.ord_type.value, benchmark, amount=abs(ratio) * float(price) * quantity * rate)
+                paid, other_usd = (self._cost_usd, self._gain_usd) if ratio >= 0 else (self._gain_usd, self._cost_usd)
+                labels = (*group, order.ord_type.value, benchmark)
+                paid.add(*labels, amount=abs(ratio) * float(price) * quantity * rate)
+                other_usd.add(*labels, amount=0.0)
         if cost.effective_spread_bps is not None:
             spread = float(cost.effective_spread_bps) / BPS
             if spread > 0:
@@ -323,8 +326,9 @@ class Metrics:
                 self._dropped.add(markout.dropped or "no_quote")
                 continue
             ratio = float(markout.realised_bps) / BPS
-            histogram = self._mark_cost if ratio >= 0 else self._mark_gain
-            histogram.observe(*group, f"{markout.seconds}s", value=abs(ratio), seq=entry.seq)
+            counted, other = (self._mark_cost, self._mark_gain) if ratio >= 0 else (self._mark_gain, self._mark_cost)
+            counted.observe(*group, f"{markout.seconds}s", value=abs(ratio), seq=entry.seq)
+            other.touch(*group, f"{markout.seconds}s")
 
     def published(self, item: Outward, seconds: float) -> None:
         """An entry was acknowledged by the MQTT broker so long after its commit."""

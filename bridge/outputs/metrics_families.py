@@ -181,6 +181,12 @@ class Histograms(Family):
             child = self._children[labels] = Histogram(self.bounds)
         child.observe(value, seq)
 
+    def touch(self, *values: str) -> None:
+        """Make the child, empty: a difference of two histograms needs both."""
+        labels = self._names.get(values) or self._admit(values)
+        if labels not in self._children:
+            self._children[labels] = Histogram(self.bounds)
+
     def replace(self, children: Iterable[tuple[Labels, Mapping[str, Any]]]) -> None:
         """Take over histograms that the engine counted (`Histogram.snapshot`), beside those counted here."""
         foreign: dict[Labels, Any] = {}
