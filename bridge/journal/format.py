@@ -160,12 +160,13 @@ class Later(NamedTuple):
     size: int
 
 
-def look_on(file: BinaryIO, offset: int, crc: int) -> Later:
+def look_on(file: BinaryIO, offset: int, crc: int, salvaged: list[bytes] | None = None) -> Later:
     """Look behind the last whole batch, where the chain has `crc`, for lines that check out all the same.
 
     File systems write unflushed pages in any order, so whole lines may follow a hole; what they say tells a torn tail
     from damage. A line checks out against what the line before it has stored as its CRC, or should have stored; so a
     line that follows a damaged CRC is seen, and an end line whose own newline, or that of the line before, was lost.
+    Records among them are added to `salvaged`.
     """
     durable = seq = size = 0
     before = {crc}  # what the line before may have as its CRC
@@ -180,6 +181,8 @@ def look_on(file: BinaryIO, offset: int, crc: int) -> Later:
                 durable = max(durable, int(line[9:]))
             elif (match := _SEQ.match(line, 9)) is not None:
                 seq = max(seq, int(match[1]))
+                if salvaged is not None:
+                    salvaged.append(line[9:])
             before = {stored}
             continue
         before = {crc32(line[8:], known) for known in before}

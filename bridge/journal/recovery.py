@@ -124,7 +124,7 @@ def recover(storage: Storage, *, change: bool = True, flushed: int = 0) -> Recov
     name = names[end.at]
     head = heads[end.at]
     assert head is not None
-    opened, reserved = _facts(storage, name, head.offset, end.offset)
+    opened, reserved = facts(storage, name, head.offset, end.offset)
     return Recovered(
         segment=name,
         offset=end.offset,
@@ -218,7 +218,7 @@ def _cut(storage: Storage, names: list[str], keep: int, end: _End, torn: Later) 
     faults.point("recovery.done")
 
 
-def _facts(storage: Storage, name: str, start: int, end: int) -> tuple[Opened | None, Reserved | None]:
+def facts(storage: Storage, name: str, start: int, end: int) -> tuple[Opened | None, Reserved | None]:
     """The last Opened and the last Reserved with a limit in one segment, looked for from its end."""
     opened: Opened | None = None
     reserved: Reserved | None = None
