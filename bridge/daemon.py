@@ -31,6 +31,7 @@ from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.blotter import Blotter
 from bridge.orders.events import Entry
 from bridge.outputs.fix import FixReports
+from bridge.outputs.position_feed import PositionFeed
 from bridge.pulse import Pulse
 from bridge.reconciler import Reconciler
 from bridge.risk.chain import RiskChain
@@ -116,12 +117,13 @@ class Daemon:
         self.fix = FixReports(terms, self._tell)
         self.router = Router(self.adapters, lambda said: self.engine.on_report(said), self.clock.utc_ns)
         self.orders = ControlOrders(self.clock, self.chain)
+        self.feed = PositionFeed(self.desk, self._answer)
         self.engine = Engine(
             desk=self.desk,
             journal=self.journal,
             risk=stages.timed(self.chain),
             clock=self.clock,
-            sinks=(self.router, self.fix, self.orders),
+            sinks=(self.router, self.fix, self.orders, self.feed),
             router=self.router,
             sink_failed=self._sink_failed,
             journal_failed=self._journal_failed,
@@ -144,7 +146,7 @@ class Daemon:
         self.acceptor = Acceptor(
             [each.config(fix.comp_id) for each in settings.sessions],
             store,
-            Gateway(self.engine, self._answer, self),
+            Gateway(self.engine, self._answer, self, self.feed, self.instruments),
             self.clock,
             host=fix.host,
             port=fix.port,
@@ -325,6 +327,7 @@ class Daemon:
         self.stop("the journal has failed")
 
     async def _tell_vitals(self) -> None:
+        self.feed.tick()
         if self.control.subscribers("vitals"):
             self.control.publish("vitals", self.vitals.snapshot(self.clock.utc_ns()))
 

@@ -20,7 +20,13 @@ from bridge.orders.order import Order
 from bridge.orders.reasons import Rejection
 from bridge.orders.reports import Report
 from bridge.stages import Stages
-from fixspec.messages import Header, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest
+from fixspec.messages import (
+    Header,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    OrderMassCancelRequest,
+)
 
 
 class CancelLane(Protocol):
@@ -155,6 +161,14 @@ class Engine:
         def work() -> None:
             events = decide.cancel(self.desk, self.desk.sessions[session_id], header, message)
             self._commit_cancels(events)
+
+        self.turn(work)
+
+    def mass_cancel(self, session_id: str, header: Header, message: OrderMassCancelRequest) -> None:
+        """OrderMassCancelRequest(q)."""
+
+        def work() -> None:
+            self._commit_cancels(decide.mass_cancel(self.desk, self.desk.sessions[session_id], header, message))
 
         self.turn(work)
 

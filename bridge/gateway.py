@@ -5,26 +5,35 @@ session count the
 message as handled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from bridge.desk import Desk
 from bridge.engine import Engine
-from bridge.orders.events import Initiator
+from bridge.orders.events import Initiator, TradeDoubted
 from bridge.orders.identity import parse_order_id
+from bridge.orders.market import Instrument
 from bridge.orders.order import Order
 from bridge.orders.terms import SessionKind, SessionTerms
-from bridge.outputs import queries
-from fixspec.enums import BusinessRejectReason, TimeInForce
+from bridge.outputs import answers, queries
+from bridge.outputs.position_feed import PositionFeed
+from fixspec.enums import BusinessRejectReason, SubscriptionRequestType, TimeInForce
 from fixspec.messages import (
     BusinessMessageReject,
+    CollateralInquiry,
+    DontKnowTrade,
     Header,
     Message,
     NewOrderSingle,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
+    OrderMassCancelRequest,
     OrderMassStatusRequest,
     OrderStatusRequest,
     Reject,
+    RequestForPositions,
+    SecurityListRequest,
+    TradeCaptureReportRequest,
     Unserved,
 )
 
@@ -56,7 +65,16 @@ class Watcher(Protocol):
 class Gateway:
     """See the module. `send` answers queries; reports of entries go by the FIX sink."""
 
-    def __init__(self, engine: Engine, send: Answers, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        send: Answers,
+        watcher: Watcher,
+        feed: PositionFeed,
+        instruments: Iterable[Instrument] = (),
+    ) -> None:
+        self.feed = feed
+        self._instruments = instruments
         self._engine = engine
         self._desk = engine.desk
         self._send = send
@@ -67,6 +85,12 @@ class Gateway:
             OrderCancelReplaceRequest: engine.replace,
             OrderStatusRequest: self._status,
             OrderMassStatusRequest: self._mass_status,
+            OrderMassCancelRequest: engine.mass_cancel,
+            RequestForPositions: self._positions,
+            CollateralInquiry: self._collateral,
+            TradeCaptureReportRequest: self._trades,
+            SecurityListRequest: self._securities,
+            DontKnowTrade: self._dont_know,
         }
 
     # --- sessions.Application ----------------------------------------------------------------------------------------
@@ -89,7 +113,8 @@ class Gateway:
         self._watcher.logged_on(session_id)
 
     def on_logout(self, session_id: str, reason: str, clean: bool) -> None:
-        """The session is down."""
+        """The session is down; its subscriptions end with it."""
+        self.feed.end(session_id)
         self._watcher.logged_out(session_id, reason, clean)
 
     def on_reject(self, session_id: str, header: Header, reject: Reject) -> None:
@@ -133,11 +158,62 @@ class Gateway:
             self._refuse(session_id, header, reason, found, message.mass_status_req_id)
             return
 
-        def tell(desk: Any) -> None:
-            for answer in found:
-                self._send(session_id, answer)
+        self._tell(session_id, found)
 
-        self._engine.answer(tell)
+    def _positions(self, session_id: str, header: Header, message: RequestForPositions) -> None:
+        wanted = message.subscription_request_type
+        if wanted is SubscriptionRequestType.DISABLE_PREVIOUS_SNAPSHOT:
+            self.feed.end(session_id, message.pos_req_id)
+            return
+        found = answers.positions(message, self._now(), self._desk.sessions[session_id])
+        if wanted is SubscriptionRequestType.SNAPSHOT_AND_UPDATES and message.account in self._accounts(session_id):
+            self.feed.begin(session_id, message)
+        self._tell(session_id, found)
+
+    def _collateral(self, session_id: str, header: Header, message: CollateralInquiry) -> None:
+        found = answers.collateral(message, self._now(), self._desk.sessions[session_id])
+        if isinstance(found, str):
+            reason = BusinessRejectReason.CONDITIONALLY_REQUIRED_FIELD_MISSING
+            self._refuse(session_id, header, reason, found, message.coll_inquiry_id)
+        else:
+            self._tell(session_id, found)
+
+    def _trades(self, session_id: str, header: Header, message: TradeCaptureReportRequest) -> None:
+        self._tell(session_id, answers.trades(message, self._now(), self._desk.sessions[session_id]))
+
+    def _securities(self, session_id: str, header: Header, message: SecurityListRequest) -> None:
+        self._tell(session_id, answers.securities(message, self._instruments, self._now()))
+
+    def _dont_know(self, session_id: str, header: Header, message: DontKnowTrade) -> None:
+        """The client does not know a trade of ours: kept and shown, never undone by itself."""
+        self._engine.record(
+            TradeDoubted(
+                order_id=parse_order_id(message.order_id) or 0,
+                session_id=session_id,
+                msg_seq_num=header.msg_seq_num,
+                exec_id=message.exec_id,
+                reason=message.dk_reason.value,
+                symbol=message.symbol,
+                text=message.text,
+            )
+        )
+        self._watcher.refused(session_id, "dont_know_trade", f"ExecID(17) {message.exec_id}: {message.dk_reason.value}")
+
+    def _accounts(self, session_id: str) -> tuple[str, ...]:
+        return self._desk.sessions[session_id].accounts
+
+    def _now(self) -> Desk:
+        self._engine.refresh()
+        return self._desk
+
+    def _tell(self, session_id: str, found: Sequence[Message]) -> None:
+        """Send answers, once everything they were computed from is durable."""
+
+        def send(desk: Desk) -> None:
+            for each in found:
+                self._send(session_id, each)
+
+        self._engine.answer(send)
 
     def _refuse(
         self, session_id: str, header: Header, reason: BusinessRejectReason, text: str, ref_id: str | None
@@ -162,6 +238,22 @@ def protects(terms: SessionTerms, order: Order) -> bool:
     return mine and not (lasting and terms.cancel_excludes_gt)
 
 
+REQUEST_IDS = (
+    "cl_ord_id", "mass_status_req_id", "pos_req_id", "coll_inquiry_id", "trade_request_id", "security_req_id",
+)  # fmt: skip
+
+
 def _ref_id(message: Message | Unserved) -> str | None:
     """BusinessRejectRefID(379): the request's own id."""
-    return getattr(message, "cl_ord_id", None)
+    for name in (
+        "cl_ord_id",
+        "mass_status_req_id",
+        "pos_req_id",
+        "coll_inquiry_id",
+        "trade_request_id",
+        "security_req_id",
+    ):
+        found = getattr(message, name, None)
+        if found is not None:
+            return str(found)
+    return None

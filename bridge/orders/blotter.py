@@ -32,6 +32,7 @@ from bridge.orders.events import (
     SessionReset,
     TradeBusted,
     TradeCorrected,
+    TradeDoubted,
     TradingHalted,
     TradingResumed,
     TradingState,
@@ -132,6 +133,7 @@ class Blotter:
             TradingResumed: self._resumed,
             SessionReset: self._session_reset,
             MassCancelRequested: self._mass_cancel,
+            TradeDoubted: self._doubted,
         }
 
     # --- the fold ----------------------------------------------------------------------------------------------------
@@ -209,6 +211,9 @@ class Blotter:
             event.last_px,
             event.revision,
             commission=event.commission,
+            transact_time=event.transact_time,
+            seq=entry.seq,
+            broker_exec_id=event.broker_exec_id,
         )
         self._order_executions.setdefault(event.order_id, []).append(event.exec_id)
         self._trade(after, event.last_qty, event.last_px, event.commission or ZERO)
@@ -328,6 +333,9 @@ class Blotter:
         self._inbound_seen(event.session_id, event.msg_seq_num)
         self._ids.setdefault((event.session_id, event.cl_ord_id), 0)
 
+    def _doubted(self, entry: Entry, event: TradeDoubted) -> None:
+        self._inbound_seen(event.session_id, event.msg_seq_num)
+
     # --- what may be asked -------------------------------------------------------------------------------------------
 
     def order(self, order_id: int) -> Order | None:
@@ -362,6 +370,10 @@ class Blotter:
         """Executions of one order, in the order they were told."""
         for exec_id in self._order_executions.get(order_id, ()):
             yield self._executions[exec_id]
+
+    def all_executions(self) -> Iterator[Execution]:
+        """Every execution, in the order they were first told."""
+        yield from self._executions.values()
 
     def position(self, account: str, symbol: str) -> Position:
         """Position of an account; flat when never traded."""

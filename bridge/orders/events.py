@@ -296,6 +296,7 @@ class MassCancelRequested(Event, frozen=True, kw_only=True):
     symbol: str | None = None
     side: Side | None = None
     order_ids: tuple[int, ...] = ()
+    cl_ord_ids: tuple[str, ...] = ()  # of the same orders
     refused: str | None = None
 
 
@@ -468,6 +469,18 @@ class OrderAdopted(OrderEvent, frozen=True, kw_only=True):
     reserved: Reservation | None = None
 
 
+class TradeDoubted(Event, frozen=True, kw_only=True):
+    """A client sent DontKnowTrade(Q) about a report of ours. Nothing is undone by it: people look."""
+
+    order_id: int = 0
+    session_id: str
+    msg_seq_num: int = 0
+    exec_id: str
+    reason: str
+    symbol: str
+    text: str | None = None
+
+
 # --- trading states, limits, day -------------------------------------------------------------------------------------
 
 
@@ -628,6 +641,7 @@ AnyEvent = (
     | OrderDoneForDay
     | OrderSuspended
     | OrderAdopted
+    | TradeDoubted
     | TradingHalted
     | TradingResumed
     | LimitChanged

@@ -465,6 +465,9 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     revision: int = 0
     busted: bool = False
     commission: Decimal | None = None
+    transact_time: datetime | None = None
+    seq: int = 0
+    broker_exec_id: str = ""
 
 
 def corrected(order: Order, was: Execution, event: TradeCorrected) -> dict[str, Any]:

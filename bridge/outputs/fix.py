@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace as exchange
 
-from bridge.orders.events import CancelRejected, CancelRequested, DuplicateRefused, Entry, ReplaceRequested
+from bridge.orders.events import (
+    CancelRejected,
+    CancelRequested,
+    DuplicateRefused,
+    Entry,
+    MassCancelRequested,
+    ReplaceRequested,
+)
 from bridge.orders.order import Order
 from bridge.orders.terms import SessionKind, SessionTerms
 from bridge.outputs.reports import Answer, report
@@ -68,6 +75,8 @@ class FixReports:
 def asked_by(entry: Entry, order: Order | None) -> str:
     """The session to be told: who asked, where the entry answers a request; else the owner of the order."""
     event = entry.event
+    if isinstance(event, MassCancelRequested):
+        return event.session_id
     if isinstance(event, (CancelRejected, CancelRequested, ReplaceRequested, DuplicateRefused)) and event.session_id:
         return event.session_id
     return order.session_id if order is not None else ""

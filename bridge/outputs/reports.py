@@ -16,6 +16,7 @@ from bridge.orders.events import (
     DuplicateRefused,
     Entry,
     Initiator,
+    MassCancelRequested,
     Mode,
     OrderAccepted,
     OrderAdopted,
@@ -43,16 +44,22 @@ from fixspec.enums import (
     CxlRejReason,
     ExecRestatementReason,
     ExecType,
+    MassCancelRejectReason,
+    MassCancelRequestType,
+    MassCancelResponse,
     OrdRejReason,
     OrdStatus,
     Origin,
     ReplaceMode,
     TimeInForce,
 )
-from fixspec.messages import ExecutionReport, OrderCancelReject
+from fixspec.messages import AffectedOrder, ExecutionReport, OrderCancelReject, OrderMassCancelReport
 
 Fields = dict[str, Any]
-Answer = ExecutionReport | OrderCancelReject
+Answer = ExecutionReport | OrderCancelReject | OrderMassCancelReport
+
+AFFECTED_MOST = 100
+"""Orders named in an OrderMassCancelReport(r); of more only the count is told."""
 
 # OrdRejReason values of later FIX versions, for sessions that know them (`extended_enums`)
 EXTENDED = {
@@ -334,6 +341,8 @@ def report(entry: Entry, order: Order | None, terms: SessionTerms) -> Answer | N
     event = entry.event
     if isinstance(event, CancelRejected):
         return cancel_reject(entry, event, order, terms)
+    if isinstance(event, MassCancelRequested):
+        return mass_cancel_report(entry, event, terms)
     if order is None:
         return unknown_duplicate(entry, event) if isinstance(event, DuplicateRefused) else None
     if isinstance(event, OrderReceived):
@@ -433,6 +442,35 @@ def unknown_duplicate(entry: Entry, event: DuplicateRefused) -> ExecutionReport:
         avg_px=ZERO,
         transact_time=entry.time,
     )
+
+
+def mass_cancel_report(entry: Entry, event: MassCancelRequested, terms: SessionTerms) -> OrderMassCancelReport:
+    """OrderMassCancelReport(r), at once; each order's own reports follow with MassCancelRef(5748)."""
+    asked = MassCancelRequestType(event.request_type)
+    fields: Fields = {
+        "order_id": str(event.mass_id),
+        "cl_ord_id": event.cl_ord_id,
+        "mass_cancel_request_type": asked,
+        "mass_cancel_response": MassCancelResponse(event.request_type),
+        "total_affected_orders": len(event.order_ids),
+        "account": event.account,
+        "symbol": event.symbol,
+        "side": event.side,
+        "transact_time": entry.time,
+    }
+    if event.refused is not None:
+        fields["mass_cancel_response"] = MassCancelResponse.CANCEL_REQUEST_REJECTED
+        fields["mass_cancel_reject_reason"] = MassCancelRejectReason(event.refused)
+        fields["total_affected_orders"] = None
+    elif len(event.order_ids) <= AFFECTED_MOST:
+        fields["affected_orders"] = tuple(
+            AffectedOrder(orig_cl_ord_id=cl_ord_id, affected_order_id=render_order_id(order_id))
+            for order_id, cl_ord_id in zip(event.order_ids, event.cl_ord_ids, strict=True)
+        )
+    if terms.custom_tags:
+        fields["event_seq"] = entry.seq
+        fields["mass_cancel_ref"] = str(event.mass_id)
+    return OrderMassCancelReport(**fields)
 
 
 def cancel_reject(entry: Entry, event: CancelRejected, order: Order | None, terms: SessionTerms) -> OrderCancelReject:

@@ -28,6 +28,7 @@ from bridge.orders.order import Order
 from bridge.orders.reasons import Rejection
 from bridge.orders.terms import SessionTerms
 from bridge.outputs.fix import FixReports
+from bridge.outputs.position_feed import PositionFeed
 from bridge.risk.chain import RiskChain
 from bridge.risk.limits import Limits
 from bridge.risk.portfolio import Portfolio
@@ -206,13 +207,14 @@ class Rig:
         self.failures: list[str] = []
         self.fix = FixReports(everyone, self._tell)
         self.router = Router(adapters, self._said, self.clock.utc_ns)  # type: ignore[arg-type]
+        self.feed = PositionFeed(self.desk, self._answer)
         chain = RiskChain((), Portfolio(Limits("none")))
         self.engine = Engine(
             desk=self.desk,
             journal=self.journal,
             risk=self.risk,
             clock=self.clock,
-            sinks=(self.router, self.fix),
+            sinks=(self.router, self.fix, self.feed),
             router=self.router,
             sink_failed=self._sink_failed,
             journal_failed=self.failures.append,
@@ -220,7 +222,7 @@ class Rig:
             due=Watch(chain).due,
         )
         self.broker.say = self.engine.on_report
-        self.gateway = Gateway(self.engine, self._answer, self.watcher)
+        self.gateway = Gateway(self.engine, self._answer, self.watcher, self.feed, [AAPL, ES])
         config = SessionConfig(name="ALPHA", id=SessionId("BRIDGE", "CLIENT"))
         self.session = Session(config, MemoryStore(), self.clock)
         self._parser = simplefix.FixParser()
