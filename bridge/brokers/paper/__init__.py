@@ -1,6 +1,30 @@
 """The paper broker: an exchange of our own that fills orders from the market data (docs/paper.md)."""
 
 from bridge.brokers.paper.broker import PaperBroker
-from bridge.brokers.paper.model import AccountTerms, FillModel, Resting, StopTrigger
+from bridge.brokers.paper.latency import Delay, Latency
+from bridge.brokers.paper.ledger import MarginTerms
+from bridge.brokers.paper.model import (
+    AccountTerms,
+    FillModel,
+    HouseRules,
+    Imitated,
+    Resting,
+    StopTrigger,
+    Taking,
+)
+from bridge.brokers.paper.options import PaperOptions
 
-__all__ = ["AccountTerms", "FillModel", "PaperBroker", "Resting", "StopTrigger"]
+__all__ = [
+    "AccountTerms",
+    "Delay",
+    "FillModel",
+    "HouseRules",
+    "Imitated",
+    "Latency",
+    "MarginTerms",
+    "PaperBroker",
+    "PaperOptions",
+    "Resting",
+    "StopTrigger",
+    "Taking",
+]

@@ -26,6 +26,7 @@ class Market:
         "halted",
         "instrument",
         "last",
+        "prints",
         "quoted",
         "received_ns",
         "sell_stops",
@@ -49,6 +50,7 @@ class Market:
         self.received_ns = 0
         self.quoted = False
         self.last: Decimal | None = None
+        self.prints = False  # trades of it are printed
         self.halted = False
         self.used_bid: dict[Decimal, Decimal] = {}
         self.used_ask: dict[Decimal, Decimal] = {}

@@ -11,7 +11,7 @@ from bridge.brokers.paper.fees import Executed, Fees, NoFees
 from bridge.brokers.paper.market import Market
 from bridge.brokers.paper.model import FillModel, Resting, StopTrigger, Taking
 from bridge.brokers.paper.orders import HIGHEST, Ladder, Level, PaperOrder
-from bridge.brokers.paper.records import ONE, ZERO, Canceled, Expired, Filled, Record, Trailed, Triggered
+from bridge.brokers.paper.records import ONE, ZERO, Canceled, Expired, Filled, Printed, Record, Trailed, Triggered
 from bridge.brokers.paper.state import State
 from bridge.orders.market import Aggressor, AssetClass, Quote, Trade
 from fixspec.enums import ExecRestatementReason, TimeInForce
@@ -76,6 +76,8 @@ class Matching:
             bought = market.ask is not None and price >= market.ask
             sold = market.bid is not None and price <= market.bid
         market.last = price
+        if not market.prints:
+            self._happened(Printed(now, trade.symbol))
         if bought is not sold:
             market.printed(price, trade.size, bought=bought)
         if price <= market.buys.best or price >= market.sells.best:
@@ -302,7 +304,7 @@ class Matching:
         if available >= left:
             qty = left
         else:
-            qty = available - available % instrument.lot_size
+            qty = available // instrument.lot_size * instrument.lot_size
             if not qty:
                 return ZERO
         account = self._state.accounts[order.account]
@@ -335,7 +337,7 @@ class Matching:
         """Is it the quote that triggers stops here?"""
         trigger = self._model.stop_trigger
         if trigger is StopTrigger.AUTO:
-            return market.last is None or market.instrument.asset_class is AssetClass.FX
+            return not market.prints or market.instrument.asset_class is AssetClass.FX
         return trigger is StopTrigger.QUOTE
 
     def _trigger_price(self, market: Market, *, buy: bool) -> Decimal | None:

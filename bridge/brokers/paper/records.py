@@ -200,6 +200,12 @@ class Resumed(Record, frozen=True):
     symbol: str
 
 
+class Printed(Record, frozen=True):
+    """The first trade in a symbol was printed: from now on stops there are triggered by trades."""
+
+    symbol: str
+
+
 class Split(Record, frozen=True):
     """`old` units of a symbol became `new`."""
 
@@ -227,6 +233,7 @@ AnyRecord = (
     | Expired
     | Halted
     | Resumed
+    | Printed
     | Split
 )
 

@@ -24,6 +24,7 @@ from bridge.brokers.paper.records import (
     Funded,
     Halted,
     Opened,
+    Printed,
     Record,
     Rejected,
     Replaced,
@@ -93,6 +94,7 @@ class State:
             Expired: self._expired,
             Halted: self._halted,
             Resumed: self._resumed,
+            Printed: self._printed,
             Split: self._split,
         }
 
@@ -424,6 +426,11 @@ class State:
 
     def _resumed(self, record: Resumed) -> None:
         self._known(record.symbol).halted = False
+
+    def _printed(self, record: Printed) -> None:
+        market = self.market(record.symbol)
+        if market is not None:
+            market.prints = True
 
     def _split(self, record: Split) -> None:
         market = self._known(record.symbol)

@@ -27,7 +27,7 @@ class Desk:
     """What the engine does, in a test: orders out, reports in."""
 
     def __init__(self, directory: Path | None, **settings: Any) -> None:
-        self.clock = ManualClock()
+        self.clock = settings.pop("clock", None) or ManualClock()
         self.quotes = QuoteBook()
         self.instruments = Instruments.starter(date(2024, 1, 2))
         self.directory = directory
@@ -65,6 +65,11 @@ class Desk:
         self.reports.clear()
         await self.start()
 
+    def later(self, seconds: float) -> None:
+        """Time passes, and the broker's timer rings."""
+        self.clock.advance(seconds)
+        self.broker.wake()
+
     def quote(self, symbol: str, bid: str | None, bid_sz: Any, ask: str | None, ask_sz: Any) -> None:
         def number(value: Any) -> Decimal | None:
             return None if value is None else Decimal(str(value))
@@ -99,7 +104,7 @@ class Desk:
             account=others.pop("account", "PAPER"),
             symbol=symbol,
             side=Side(side),
-            ord_type=OrdType(kind[limit is not None, stop is not None]),
+            ord_type=others.pop("ord_type", None) or OrdType(kind[limit is not None, stop is not None]),
             time_in_force=TimeInForce(tif),
             order_qty=Decimal(str(qty)),
             price=None if limit is None else Decimal(limit),

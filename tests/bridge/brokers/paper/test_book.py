@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.brokers.paper.book import BookError, FileBook
 from bridge.interfaces import BrokerUnreachable
@@ -84,8 +85,6 @@ async def test_a_refused_id_is_refused_again_with_the_same_words(filed):
 async def test_an_order_that_never_came_is_not_found(filed):
     filed.quote("AAPL", "100.00", 300, "100.02", 500)
     order = filed.order("buy", 100)
-    from msgspec.structs import replace
-
     assert await filed.broker.find(replace(filed.orders[order], broker_client_id="never")) is None
 
 

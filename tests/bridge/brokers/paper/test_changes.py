@@ -1,3 +1,5 @@
+from msgspec.structs import replace
+
 from bridge.orders.reports import CancelRefused, Replaced, ReplaceRefused
 from fixspec.enums import CxlRejReason, OrdType
 
@@ -22,9 +24,7 @@ def test_a_cancel_after_the_fill_is_refused_as_too_late(desk):
 
 def test_a_cancel_of_something_unknown_is_refused_as_unknown(desk):
     order = desk.order("buy", 100, limit="1.00", account="OTHER")
-    desk.orders[order] = desk.orders[order].__class__(
-        **{**{f: getattr(desk.orders[order], f) for f in desk.orders[order].__struct_fields__}, "broker_client_id": "x"}
-    )
+    desk.orders[order] = replace(desk.orders[order], broker_client_id="x")
     desk.cancel(order)
     assert isinstance(desk.last(), CancelRefused)
     assert desk.last().cxl_rej_reason is CxlRejReason.UNKNOWN_ORDER
@@ -87,9 +87,6 @@ def test_a_stop_limit_may_become_a_limit(desk):
     desk.quote("AAPL", "100.00", 300, "100.02", 500)
     order = desk.order("buy", 100, stop="100.10", limit="100.12")
     desk.match()
-    desk.orders[order] = desk.orders[order]
-    from msgspec.structs import replace
-
     desk.orders[order] = replace(desk.orders[order], stop_px=None)
     new = desk.replace(order, ord_type=OrdType.LIMIT)
     desk.match()

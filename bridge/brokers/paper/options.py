@@ -1,0 +1,84 @@
+"""The paper broker's configuration as one document: what a settings file says, checked and turned into parts."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from bridge.brokers.paper.fees import SCHEDULES, Fees
+from bridge.brokers.paper.latency import Latency
+from bridge.brokers.paper.ledger import MarginTerms
+from bridge.brokers.paper.model import AccountTerms, FillModel, HouseRules
+from bridge.marketdata.hours import AlwaysOpen, ExchangeHours, Hours
+
+
+class OpenHours(Enum):
+    """When the markets of the paper exchange are open."""
+
+    ALWAYS = "always"
+    CALENDAR = "calendar"  # as each instrument's calendar says; needs the extra `calendars`
+
+
+class MarginKind(Enum):
+    """Which margin terms the accounts have."""
+
+    INTRADAY = "intraday"
+    OVERNIGHT = "overnight"
+    CASH = "cash"
+
+
+class PaperOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be chosen about the paper exchange; `fees` is one of none, alpaca, ib-fixed, ib-tiered,
+    maker-taker. Numbers of money and quantity are strings in YAML, or are read as written.
+    """
+
+    fill: FillModel = FillModel()
+    fees: str = "none"
+    latency: Latency = Latency()
+    house: HouseRules = HouseRules()
+    hours: OpenHours = OpenHours.ALWAYS
+    margin: MarginKind = MarginKind.INTRADAY
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> "PaperOptions":
+        """From a mapping, as YAML gives it. ValueError naming the key, what was found and what is allowed."""
+        try:
+            options = msgspec.convert(_plain(document), cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"paper: {error}") from error
+        if options.fees not in SCHEDULES:
+            raise ValueError(f"paper: fees: found {options.fees!r}, allowed are {', '.join(SCHEDULES)}")
+        return options
+
+    def account(self, name: str, currency: str, cash: Decimal) -> AccountTerms:
+        """An account with these margin terms."""
+        if self.margin is MarginKind.CASH:
+            return AccountTerms(name=name, currency=currency, cash=cash, margin=MarginTerms.cash_account())
+        if self.margin is MarginKind.OVERNIGHT:
+            return AccountTerms(name=name, currency=currency, cash=cash, margin=MarginTerms.overnight())
+        return AccountTerms(name=name, currency=currency, cash=cash)
+
+    def parts(self) -> dict[str, FillModel | Fees | Latency | HouseRules | Hours]:
+        """Keyword arguments of `PaperBroker`."""
+        return {
+            "model": self.fill,
+            "fees": SCHEDULES[self.fees],
+            "latency": self.latency,
+            "house": self.house,
+            "hours": AlwaysOpen() if self.hours is OpenHours.ALWAYS else ExchangeHours(),
+        }
+
+
+def _plain(value: Any) -> Any:
+    """Floats as their shortest text, so that a Decimal read from YAML is the number that was written."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
