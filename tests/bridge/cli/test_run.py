@@ -1,0 +1,100 @@
+"""`run`: starting, what stands in the way, and stopping, each in a process of its own."""
+
+import signal
+import socket
+
+import pytest
+
+from tests.bridge.cli.conftest import Running, fixbridge
+
+QUIET = ("--set", "outputs=off", "--set", "listeners.fix.port=0")
+
+
+def test_the_banner_tells_where_to_connect_and_every_default(tmp_path):
+    running = Running(tmp_path)
+    try:
+        said = running.log.read_text()
+        for line in (
+            "TargetCompID(56)=BRIDGE",
+            "SenderCompID(49)=STRATEGY, order entry, no password on loopback, account PAPER",
+            "PAPER at paper, simulated, 1,000,000 USD to start with",
+            "synthetic, seed 1",
+            "profile starter; missing data refuses",
+            "no file, built-in defaults",
+        ):
+            assert line in said
+        assert "\x1b" not in said
+    finally:
+        assert running.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_and_exits_0(tmp_path, number):
+    running = Running(tmp_path)
+    assert running.stop(number) == 0
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_a_second_daemon_on_the_same_data_directory_is_told_who_holds_it(tmp_path):
+    running = Running(tmp_path)
+    try:
+        said = fixbridge("run", "--data-dir", str(running.data_dir), *QUIET)
+        assert said.returncode == 1
+        assert f"is in use by process {running.process.pid} (fixbridge run)" in said.stderr
+        assert said.stderr.count("\n") == 2
+    finally:
+        assert running.stop() == 0
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = fixbridge(
+            "run", "-d", str(tmp_path / "var"), "--set", "outputs=off", "--set", f"listeners.fix.port={port}"
+        )
+    assert said.returncode == 1
+    assert f"listeners.fix.port: port {port} on 127.0.0.1 is in use by another process" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_missing_certificate_is_one_clear_line(tmp_path):
+    tls = "listeners.fix.tls={certificate: none.pem, key: none.key}"
+    said = fixbridge("run", "-d", str(tmp_path / "var"), *QUIET, "--set", tls)
+    assert said.returncode == 1
+    assert "listeners.fix.tls.certificate: none.pem cannot be read: No such file or directory" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_data_directory_that_is_a_file_is_one_clear_line(tmp_path):
+    (tmp_path / "var").write_text("")
+    said = fixbridge("run", "-d", str(tmp_path / "var"), *QUIET)
+    assert said.returncode == 1
+    assert f"data_dir: {tmp_path}/var is not a directory" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_wrong_setting_starts_nothing_and_exits_2(tmp_path):
+    said = fixbridge("run", "-d", str(tmp_path / "var"), "--set", "journal.durability=maybe")
+    assert said.returncode == 2
+    assert "option journal.durability: journal.durability: not usable; found 'maybe'" in said.stderr
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_plugin_that_is_not_there_is_one_clear_line(tmp_path):
+    said = fixbridge("run", "-d", str(tmp_path / "var"), *QUIET, "--set", "marketdata.source=nowhere:Source")
+    assert said.returncode == 1
+    assert "marketdata.source: nowhere:Source: there is no module nowhere" in said.stderr
+
+
+def test_a_symbol_file_with_a_fault_names_the_line(tmp_path):
+    (tmp_path / "mine.csv").write_text("symbol,asset_class\nAAPL\n")
+    files = f"instruments.files=[{tmp_path}/mine.csv]"
+    said = fixbridge("run", "-d", str(tmp_path / "var"), *QUIET, "--set", files)
+    assert said.returncode == 1
+    assert f"instruments.files: {tmp_path}/mine.csv:2: " in said.stderr
+
+
+def test_it_also_runs_on_asyncios_own_loop(tmp_path):
+    running = Running(tmp_path, "--asyncio")
+    assert running.stop() == 0
