@@ -16,7 +16,7 @@ from zlib import crc32
 
 VERSION = 1
 SUFFIX = ".journal"
-CHUNK = 1 << 20
+CHUNK = 1 << 17
 LINE_LIMIT = 16 << 20  # a longer line is no line of ours: it bounds what damage makes a reader hold
 
 _NAME = re.compile(r"(\d{16})\.journal")
@@ -44,10 +44,9 @@ def segments(names: list[str]) -> list[str]:
 
 def seq_of(record: bytes) -> int:
     """`seq` of a record without decoding it. Raises ValueError when it does not begin as an entry does."""
-    match = _SEQ.match(record)
-    if match is None:
+    if record[:7] != b'{"seq":':
         raise ValueError(f"not an entry: {record[:60]!r}")
-    return int(match[1])
+    return int(record[7 : record.index(b",", 7)])
 
 
 def lay_record(record: bytes, crc: int) -> tuple[bytes, int]:
@@ -104,6 +103,9 @@ class Batches:
         self._crc = crc
         self._chunk = chunk
         self.stop = Stop(offset, Ending.END, 0)
+        self.end = offset
+        self.crc = crc
+        """Where the last whole batch ends, and its CRC."""
 
     def __iter__(self) -> Iterator[Batch]:
         file, crc, offset, size = self._file, self._crc, self._offset, self._chunk
@@ -115,20 +117,21 @@ class Batches:
             lines = (rest + chunk).split(b"\n")
             rest = lines.pop()
             for line in lines:
-                body = line[8:]
-                crc = crc32(body, crc)
+                crc = crc32(line[8:], crc)
                 if line[:8] != b"%08x" % crc:
                     self.stop = Stop(offset, Ending.NUL if line.startswith(b"\0") else Ending.BAD, len(records))
                     return
-                offset += len(line) + 1
-                if body.startswith(b" "):
-                    records.append(body[1:])
-                elif _END_LINE.fullmatch(line):
-                    yield Batch(records, int(body[1:]), offset, crc)
+                if line[8:9] == b" ":
+                    records.append(line[9:])
+                elif line[8:9] == b"." and line[9:].isdigit():
+                    end = offset + len(line) + 1
+                    self.end, self.crc = end, crc
+                    yield Batch(records, int(line[9:]), end, crc)
                     records = []
                 else:
-                    self.stop = Stop(offset - len(line) - 1, Ending.BAD, len(records))
+                    self.stop = Stop(offset, Ending.BAD, len(records))
                     return
+                offset += len(line) + 1
             if rest.startswith(b"\0"):
                 self.stop = Stop(offset, Ending.NUL, len(records))
                 return

@@ -51,8 +51,13 @@ class JournalReader:
 
         Raises JournalTrimmed when some of them were deleted by retention, JournalDamaged, JournalError.
         """
-        for _, record in self.records(after, upto):
-            yield decode(record)
+        for batch in self.batches(after, upto):
+            for record in batch.records:
+                entry = decode(record)
+                if entry.seq > upto:
+                    return
+                if entry.seq > after:
+                    yield entry
 
     def records(self, after: int = 0, upto: int = EVERYTHING) -> Iterator[tuple[int, bytes]]:
         """As `read`, but each entry as its number and its JSON."""
@@ -74,16 +79,20 @@ class JournalReader:
         again = -1
         while place is not None and place.seq < upto:
             file = self._open(place.name)
+            name, seq = place.name, place.seq
             batches = Batches(file, place.offset, place.crc, FIRST_READ)
             for batch in batches:
-                seq = seq_of(batch.records[-1]) if batch.records else place.seq
-                place = _Place(place.name, batch.end, batch.crc, seq)
-                if seq <= upto:
-                    self._place = place
-                if batch.records and seq > after:
-                    yield batch
-                if seq >= upto:
-                    return
+                if batch.records:
+                    seq = seq_of(batch.records[-1])
+                    if seq > after:
+                        if seq <= upto:
+                            self._place = _Place(name, batch.end, batch.crc, seq)
+                        yield batch
+                        if seq >= upto:
+                            return
+            place = _Place(name, batches.end, batches.crc, seq)
+            if seq <= upto:
+                self._place = place
             stop = batches.stop
             ended = stop.ending in (Ending.END, Ending.NUL) and not stop.records
             following = self._following(place.name)
