@@ -175,7 +175,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
             return OrdStatus.FILLED
         if self.suspended:
             return OrdStatus.SUSPENDED
-        if self.closed is Closed.CANCELED:
+        if self.closed is Closed.CANCELED or self.closed is Closed.REJECTED:
+            # executions of an order the broker had refused: it was not refused, and nothing of it works any more
             return OrdStatus.CANCELED
         if self.closed is Closed.EXPIRED:
             return OrdStatus.EXPIRED
@@ -198,7 +199,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         """LeavesQty(151): 0 when the order has ended, also 0 when a day order is done for the day (invariant I3)."""
         if self.closed is not None or self.order_qty is None:
             return ZERO
-        if self.done_for_day and self.time_in_force is TimeInForce.DAY:
+        if (
+            self.done_for_day
+            and self.time_in_force is TimeInForce.DAY
+            and self.pending_cancel is None
+            and self.pending_replace is None
+        ):
             return ZERO
         left = self.order_qty - self.cum_qty
         return left if left > 0 else ZERO

@@ -50,7 +50,7 @@ def mass_status(
             seq=order.last_seq,
             mass_status_req_id=message.mass_status_req_id,
             tot_num_reports=len(chosen),
-            last_rpt_requested=order is last,
+            last_rpt_requested=True if order is last else None,
         )
         for order in chosen
     ]
