@@ -329,6 +329,14 @@ class Portfolio:
             book = self.accounts[account] = AccountBook(account)
         return book
 
+    def holding(self, account: str, symbol: str) -> Holding | None:
+        """Position and working sums, None when the account never had an order in the symbol."""
+        return self.holdings.get((account, symbol))
+
+    def line(self, order_id: int) -> Line | None:
+        """What is reserved for an order, None when nothing is."""
+        return self.lines.get(order_id)
+
     def linked(self, order: Order) -> bool:
         """True when the order is a leg that cancels, or is cancelled by, others of the same ClOrdLinkID(583)."""
         return order.cl_ord_link_id is not None and order.session_id in self._linked

@@ -107,7 +107,13 @@ UNIVERSE = (
 
 
 class World:
-    def __init__(self, profile: str = "starter", rows: Iterable[Row] = (), checks: Iterable[Rule] = ()) -> None:
+    def __init__(
+        self,
+        profile: str = "starter",
+        rows: Iterable[Row] = (),
+        checks: Iterable[Rule] = (),
+        linked: frozenset[str] = frozenset(),
+    ) -> None:
         self.prices = Prices()
         self.adapter = StandInAdapter()
         self.instruments = {item.symbol: item for item in UNIVERSE}
@@ -122,7 +128,7 @@ class World:
         )
         self.desk.now_ns = ns(START)
         self.limits = Limits(profile, rows)
-        self.portfolio = Portfolio(self.limits)
+        self.portfolio = Portfolio(self.limits, one_cancels_other=linked)
         self.chain = RiskChain((*standard_checks(), *checks), self.portfolio)
         self.ids = 0
         self.entries: list[Entry] = []
@@ -325,6 +331,10 @@ class World:
             self.commit(OrderAccepted(order_id=event.order_id, broker_order_id=f"B{event.order_id}"))
         return event.order_id
 
+    def routed(self, order_id: int) -> OrderRouted:
+        """As a journal of the time before reservations has it."""
+        return OrderRouted(order_id=order_id, broker="paper", broker_client_id=f"f{order_id}")
+
     def refusal(self, order_id: int, rejection: Rejection) -> OrderRejected:
         return OrderRejected(
             order_id=order_id,
@@ -372,7 +382,7 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_world() -> type[World]:
     return World
 
