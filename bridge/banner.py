@@ -32,6 +32,8 @@ class Row(msgspec.Struct, frozen=True):
     title: str
     text: str
     key: str = ""
+    paste: bool = False
+    """A command for the shell: below the panel, so that it can be copied whole."""
 
 
 def show(settings: Settings, started: Started, *, files: Sequence[Path] = (), console: Console) -> None:
@@ -54,6 +56,8 @@ def show(settings: Settings, started: Started, *, files: Sequence[Path] = (), co
     if wide:
         table.add_column(style="dim", no_wrap=True)
     for row in lines:
+        if row.paste:
+            continue
         cells = [Text(row.title), Text(row.text)]
         table.add_row(*cells, Text(row.key)) if wide else table.add_row(*cells)
     colour = "bold red" if settings.live else "green"
@@ -63,6 +67,9 @@ def show(settings: Settings, started: Started, *, files: Sequence[Path] = (), co
     console.print(
         Panel(Group(*body), title=Text(title, style=colour), box=box.ROUNDED, border_style=colour, expand=True)
     )
+    for row in lines:
+        if row.paste:
+            console.print(Text(f"{row.title}: {row.text}", style="dim"), soft_wrap=True)
 
 
 def rows(settings: Settings, started: Started, files: Sequence[Path]) -> Iterator[Row]:
@@ -85,7 +92,7 @@ def rows(settings: Settings, started: Started, files: Sequence[Path]) -> Iterato
     else:
         yield Row("MQTT", started.mqtt or "off", "mqtt")
         if started.watch:
-            yield Row("", f"watch it: {started.watch}")
+            yield Row("Watch MQTT", started.watch, paste=True)
         yield Row("HTTP", _http(settings, started), "http")
     durability = settings.journal.durability.value if settings.journal.durability else ""
     yield Row("Journal", f"{settings.journal_dir} ({durability} mode)", "journal, data_dir")

@@ -46,6 +46,12 @@ instruments: {{files: [{directory}/esu4.csv]}}
 marketdata:
   source: tape:TapedReplay
   options: {{files: [{quotes}, {trades}], tape: {directory}/tape.csv, speed: {speed}}}
+---
+kind: BrokerSpec
+metadata: {{name: paper}}
+broker: {{type: paper, account: PAPER}}
+# One contract is worth 276,000, so a million would soon meet the limits on concentration.
+paper: {{cash: 10000000}}
 """
 
 # The contract expired in September 2024 and would be refused for it; without a date it lives on.
