@@ -209,7 +209,12 @@ class PaperBroker:
         found: list[tuple[PaperOrder, int]] | None = self.exchange.state.executed_since(since_ns)
         if found is None:
             found = await asyncio.to_thread(lambda: executed_since(book.read(), since_ns))
-        return [self._teller.executed(order, number) for order, number in found]
+        said: list[Executed] = []
+        for order, number in found:
+            said.append(self._teller.executed(order, number))
+            if not len(said) % 1000:
+                await asyncio.sleep(0)  # a day's executions must not hold up the order path
+        return said
 
     async def positions(self) -> Sequence[BrokerPosition]:
         """All positions that are not flat."""

@@ -94,9 +94,12 @@ def correct(exchange: Exchange, no: int, execution: int, qty: Decimal, px: Decim
     exchange.happened(Corrected(now, no, execution, revision, qty, px))
 
 
-def fill_late(exchange: Exchange, no: int, qty: Decimal, px: Decimal, now: int) -> None:
-    """An execution that happened before the order ended, and is told after it."""
+def fill(exchange: Exchange, no: int, qty: Decimal, px: Decimal, now: int) -> None:
+    """An execution the market did not give: before its end, or a late one after it. KeyError for an unknown order."""
+    exchange.match(now)
     order = exchange.state.orders[no]
+    if order.closed is None:
+        qty = min(qty, order.left)
     exchange.happened(Filled(now, no, len(order.executions) + 1, qty, px))
 
 

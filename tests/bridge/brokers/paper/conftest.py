@@ -31,6 +31,7 @@ class Desk:
         self.quotes = QuoteBook()
         self.instruments = Instruments.starter(date(2024, 1, 2))
         self.directory = directory
+        self.kind = settings.pop("kind", PaperBroker)
         self.settings = settings
         self.reports: list[Report] = []
         self.orders: dict[str, Order] = {}
@@ -38,7 +39,7 @@ class Desk:
         self._count = 0
 
     def _broker(self) -> PaperBroker:
-        return PaperBroker(
+        return self.kind(
             quotes=self.quotes,
             clock=self.clock,
             instrument=self.instruments.get,

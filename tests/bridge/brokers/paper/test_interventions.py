@@ -125,7 +125,7 @@ async def test_a_late_fill_counts_after_the_cancel(desk):
     order = desk.order("buy", 100, limit="99.00")
     desk.match()
     desk.cancel(order)
-    interventions.fill_late(desk.broker.exchange, 1, Decimal(100), Decimal("99.00"), desk.clock.utc_ns())
+    interventions.fill(desk.broker.exchange, 1, Decimal(100), Decimal("99.00"), desk.clock.utc_ns())
     desk.broker._told()
     assert desk.said(order) == ["Acknowledged", "Canceled", "Executed"]
     (position,) = await desk.broker.positions()
