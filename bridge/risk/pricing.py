@@ -123,7 +123,7 @@ def protected_px(side: Side, ref: Reference, tick: Decimal, table: Table) -> Dec
     Used for the optional conversion of market orders and for flattening. Where R04 is off the market buffer is used.
     """
     bound = collar(ref.price, tick, table)
-    fraction = table.buffer if bound is None else min(bound.block, bound.warn)
+    fraction = table.buffer if bound is None else bound.block if bound.block.is_finite() else bound.warn
     width = fraction * ref.price
     if side is Side.BUY:
         return (ref.price + width) // tick * tick
