@@ -25,7 +25,7 @@ from bridge import log
 from bridge.control_client import ControlClient
 from bridge.control_commands import Engine
 from bridge.instruments import InstrumentFileError, Instruments
-from bridge.interfaces import EventSink, JournalError
+from bridge.interfaces import EventSink
 from bridge.journal.head import HeadReader
 from bridge.outputs.http.app import create_app
 from bridge.outputs.http.book import Book
@@ -48,7 +48,7 @@ from bridge.settings import Settings
 WAKE_FD = "FIXBRIDGE_WAKE_FD"
 HISTORY = 100_000  # entries before the cursors that are folded again at a start, for queries about the recent past
 KEEP_EVERY = 5.0  # seconds between two writes of the day's totals
-FIRST_VITALS = 2.0  # seconds that a start waits for the engine's first vitals, so that rates are known
+FIRST_VITALS = 2.0  # seconds that the tail waits for the engine's first vitals, so that rates are known
 
 _log = structlog.get_logger("bridge.outputs")
 
@@ -149,16 +149,7 @@ class Outputs:
         self.engine.subscribe("vitals", dict[str, Any], self._take)
         port = await self._serve()
         choice = await self._start_mqtt()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_VITALS):
-                await self._first_vitals.wait()
-        try:
-            self.tail.begin()
-        except JournalError as error:
-            raise OutputsFailed(f"journal: {error}") from error
-        self._run(self.tail.run(), "tail")
-        if self.mqtt is not None:
-            self._run(self.mqtt.run(), "mqtt")
+        self._run(self._follow(), "tail")
         self._run(self._tick(), "tick")
         words = choice.reason or f"{choice.kind.value} at {choice.endpoint!r}"
         return Started(
@@ -200,6 +191,16 @@ class Outputs:
                     self.failure.set_exception(error)
 
         self._tasks.append(asyncio.create_task(guarded(), name=name))
+
+    async def _follow(self) -> None:
+        """Fold and tell, once rates and gauges are known or do not come. Raises JournalError."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_VITALS):
+                await self._first_vitals.wait()
+        self.tail.begin()
+        if self.mqtt is not None:
+            self._run(self.mqtt.run(), "mqtt")
+        await self.tail.run()
 
     # --- parts -------------------------------------------------------------------------------------------------------
 

@@ -84,6 +84,7 @@ class Stream:
     def begin(self, seq: int) -> None:
         """Say that entries will come from here on: what is at or below `seq` has to be folded from the journal."""
         self.floor = self.last = seq
+        self._wake()
 
     def append(self, item: Outward) -> None:
         """Add the next entry and wake who waits for it."""
@@ -94,10 +95,13 @@ class Stream:
             self.floor = items[self._capacity - 1].seq
             del items[: self._capacity]
         if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for future in waiting:
-                if not future.done():
-                    future.set_result(None)
+            self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
 
     def after(self, seq: int, limit: int) -> list[Outward]:
         """Up to `limit` entries above `seq` from memory. ValueError when `seq` is below `floor`: follow it instead."""

@@ -111,6 +111,7 @@ class Tail:
         self._sinks: list[tuple[EventSink, int]] = [(sink, sink.cursor) for sink in sinks]
         self._sinks += [(watcher, 0) for watcher in watchers]
         self._caught_up = asyncio.Event()
+        self._begun = False
         self.failed: dict[str, str] = {}
 
     @property
@@ -128,6 +129,7 @@ class Tail:
         start = min(*self._cursors, self._head.seq) if self._cursors else self._head.seq
         self.blotter = self._source.fold(max(start - self._history, 0))
         self.stream.begin(self.blotter.seq)
+        self._begun = True
 
     async def caught_up(self) -> None:
         """Return once everything that was released when the tail began has been shown."""
@@ -135,7 +137,7 @@ class Tail:
 
     async def run(self) -> None:
         """Follow until cancelled. Raises JournalError when the journal cannot be read."""
-        if not self.blotter.seq:
+        if not self._begun:
             self.begin()
         try:
             while True:
