@@ -419,6 +419,7 @@ def _ended(closed: Closed) -> Callable[[Order, Event], dict[str, Any]]:
             "pending_cancel": None,
             "pending_replace": None,
             "suspended": False,
+            "done_for_day": False,
             "held": False,
             "unknown": None,
         }
