@@ -25,11 +25,12 @@ class Heading(NamedTuple):
 class Chain:
     """Where the next line goes. Belongs to the loop: it is decided there what is written, whoever writes it."""
 
-    __slots__ = ("_bytes", "_day_end", "began", "crc", "offset", "seq")
+    __slots__ = ("_bytes", "_day_end", "before", "began", "crc", "offset", "seq")
 
     def __init__(self, segment_bytes: int, now: datetime) -> None:
         self._bytes = segment_bytes
         self._day_end = end_of_day(now)
+        self.before = 0  # bytes of all segments before this one
         self.began = 0  # `seq` before this segment
         self.seq = 0
         self.crc = 0
@@ -75,6 +76,7 @@ class Chain:
             seq_limit=seq_limit,
         )
         line, self.crc = lay_record(encode(Entry(self.seq, time, segment)), 0)
+        self.before += self.offset
         self.began = self.seq
         self.offset = len(line)
         self._day_end = end_of_day(time)

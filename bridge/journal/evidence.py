@@ -13,12 +13,12 @@ from bridge.interfaces import JournalError
 from bridge.journal.encoding import decode
 from bridge.journal.errors import JournalDamaged
 from bridge.journal.format import Batches, Ending, segments
-from bridge.journal.head import HeadReader
+from bridge.journal.head import released
 from bridge.journal.reader import EVERYTHING, JournalReader
 from bridge.journal.recovery import Head, head_of, recover
 from bridge.journal.snapshot import read_snapshot, snapshots
 from bridge.journal.state import Fold, blotter_at
-from bridge.journal.storage import HEAD, DiskStorage
+from bridge.journal.storage import DiskStorage
 from bridge.orders.blotter import Blotter
 from bridge.orders.events import Entry, OrderEvent, snake_case
 
@@ -75,17 +75,6 @@ def ls(directory: Path) -> Listing:
         for seq, name in snapshots(storage.names())
     ]
     return Listing(segments=tuple(rows), snapshots=tuple(kept), released=released(directory))
-
-
-def released(directory: Path) -> int | None:
-    """Highest `seq` whose effects have left, as `head` says; None without one."""
-    try:
-        head = HeadReader(directory / HEAD)
-    except FileNotFoundError:
-        return None
-    seq = head.seq
-    head.close()
-    return seq
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

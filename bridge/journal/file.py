@@ -19,14 +19,14 @@ from bridge.interfaces import Clock, JournalError
 from bridge.journal.chain import Chain, Heading, write_all
 from bridge.journal.encoding import encode
 from bridge.journal.errors import JournalDamaged
-from bridge.journal.format import lay_end
+from bridge.journal.format import lay_end, segments
 from bridge.journal.group import SPARE, Step, Writer
-from bridge.journal.head import HeadWriter
+from bridge.journal.head import NAME as HEAD
+from bridge.journal.head import HeadWriter, released
 from bridge.journal.reader import JournalReader
-from bridge.journal.recovery import Recovered, recover
+from bridge.journal.recovery import Recovered, missing, recover
 from bridge.journal.snapshot import newest_seq
 from bridge.journal.storage import (
-    HEAD,
     DiskStorage,
     Lock,
     Storage,
@@ -124,6 +124,11 @@ class FileJournal:
         found = recover(storage, flushed=newest)
         if newest > found.seq:
             raise JournalDamaged(found.segment or "the journal", found.offset, found.seq, f"a snapshot holds {newest}")
+        told = released(self.directory) if self._lock is not None else None
+        if told is not None and missing(found, told, self._boot_id):
+            raise JournalDamaged(
+                found.segment or str(self.directory), found.offset, found.seq, f"entries up to {told} were released"
+            )
         self.recovered: Recovered = found
         self._epoch = found.epoch + 1
         # Only the machine's stop can lose what was written; then numbers beyond the last one seen may have been shown.
@@ -185,6 +190,8 @@ class FileJournal:
             old.close()
         if found.scanned:
             self._storage.flush_names()  # before anything is written that calls these entries flushed
+        others = [name for name in segments(self._storage.names()) if name != found.segment]
+        chain.before = sum(self._storage.size(name) for name in others)
         if found.segment is not None:
             chain.resume(found.began, found.seq, found.crc, found.offset, found.began_at or now)
             if not chain.full(now):
@@ -268,6 +275,11 @@ class FileJournal:
         """Seconds that the flush under way has taken, 0 when none is: above `stall_limit` D and G are refused."""
         began = self._flush_began
         return 0.0 if began is None else max(0.0, self._clock.monotonic() - began)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments, those not yet written to included."""
+        return self._chain.before + self._chain.offset
 
     @property
     def spare_error(self) -> str | None:
@@ -366,7 +378,7 @@ class FileJournal:
         began = self._flush_began = self._clock.monotonic()
         try:
             self._flush_files()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing more may be called flushed
             self._fail_from_thread(f"flushing the journal failed: {error}")
             return
         self._flush_began = None
@@ -437,7 +449,7 @@ class FileJournal:
             began = self._clock.monotonic()
             try:
                 writer.commit(steps)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, nothing more may be called durable
                 self._fail_from_thread(f"the journal could not be made durable: {error}")
                 return
             self.flushed = last_seq

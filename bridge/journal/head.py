@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+NAME = "head"
 SIZE = 16
 _ASLEEP = 8
 
@@ -26,6 +27,15 @@ def _map(path: Path, *, create: bool) -> mmap.mmap:
         return mmap.mmap(fd, SIZE)
     finally:
         os.close(fd)
+
+
+def released(directory: Path) -> int | None:
+    """The number on the page in `directory`, None without a page."""
+    try:
+        raw = (directory / NAME).read_bytes()
+    except FileNotFoundError:
+        return None
+    return int.from_bytes(raw[:8], "little")
 
 
 class HeadWriter:

@@ -142,6 +142,14 @@ def recover(storage: Storage, *, change: bool = True, flushed: int = 0) -> Recov
     )
 
 
+def missing(found: Recovered, released: int, this_boot: str) -> bool:
+    """Entries were released, as `head` says, and are not there, although nothing that was written can be lost.
+
+    In `write` mode a power loss may take back what was released; a machine that still runs, or a missing file, not.
+    """
+    return released > found.seq and (found.segment is None or (bool(this_boot) and found.boot_id == this_boot))
+
+
 def _start(storage: Storage, names: list[str], flushed: int) -> tuple[int, dict[int, Head | None]]:
     """From which segment on to look: the newest before which everything is known to be flushed, by a snapshot or by
     the segment's own end lines.

@@ -17,10 +17,11 @@ from bridge.journal.chain import Chain, write_all
 from bridge.journal.encoding import decode, encode
 from bridge.journal.errors import JournalDamaged
 from bridge.journal.format import Batches, Ending, look_on, segments, seq_of
-from bridge.journal.recovery import facts, head_of, recover
+from bridge.journal.head import released
+from bridge.journal.recovery import facts, head_of, missing, recover
 from bridge.journal.snapshot import SUFFIX as SNAPSHOT
 from bridge.journal.snapshot import snapshots
-from bridge.journal.storage import HEAD, DiskStorage, Lock
+from bridge.journal.storage import DiskStorage, Lock, boot_id
 from bridge.orders.events import Entry, Opened, Reserved, Segment
 
 REPAIRED = "repaired"  # as a boot_id: no machine has it, so the next start takes nothing in memory for kept
@@ -59,7 +60,7 @@ def plan(directory: Path) -> Plan | None:
     Looks at the whole journal, also where a start does not. Raises JournalError where nothing is left to keep.
     """
     storage = DiskStorage(directory)
-    found = _damage(storage)
+    found = _damage(directory, storage)
     return None if found is None else _plan(directory, storage, found)[0]
 
 
@@ -73,7 +74,7 @@ def repair(directory: Path, *, now: datetime) -> Plan | None:
     lock = Lock(directory, "fixbridge journal repair")
     try:
         storage = DiskStorage(directory)
-        found = _damage(storage)
+        found = _damage(directory, storage)
         if found is None:
             return None
         done, salvaged, epoch = _plan(directory, storage, found)
@@ -103,7 +104,7 @@ def repair(directory: Path, *, now: datetime) -> Plan | None:
         lock.release()
 
 
-def _damage(storage: DiskStorage) -> _Found | None:
+def _damage(directory: Path, storage: DiskStorage) -> _Found | None:
     """The first place that does not check out, and that a start would not cut as a torn tail by itself."""
     names = segments(storage.names())
     found: _Found | None = None
@@ -131,6 +132,11 @@ def _damage(storage: DiskStorage) -> _Found | None:
         newer = [name for number, name in snapshots(storage.names()) if number > found.seq]
         if newer:
             return found._replace(reason=f"{newer[0]} is newer than the journal")
+    told = released(directory) or 0
+    if missing(recover(storage, change=False), told, boot_id()):
+        if found is None:
+            raise JournalError(f"all segments are gone: restore them from a copy, or remove {directory} to begin anew")
+        return found._replace(reason=f"entries up to {told} were released")
     return None
 
 
@@ -155,7 +161,7 @@ def _plan(directory: Path, storage: DiskStorage, found: _Found) -> tuple[Plan, l
                 later = look_on(file, 0, 0, salvaged)
         used = max(used, later.seq, later.durable)
     taken = [(number, name) for number, name in snapshots(storage.names()) if number > found.seq]
-    used = max([used, _released(directory), *(number for number, _ in taken)])
+    used = max([used, released(directory) or 0, *(number for number, _ in taken)])
     epoch, limit = _terms(storage, names[found.at], found, salvaged)
     entries = [record for record in salvaged if b'"event":{"type":"segment"' not in record]
     return (
@@ -188,11 +194,6 @@ def _terms(storage: DiskStorage, name: str, found: _Found, salvaged: list[bytes]
             if isinstance(event, Segment | Reserved):
                 limit = max(limit, event.seq_limit)
     return epoch, limit
-
-
-def _released(directory: Path) -> int:
-    path = directory / HEAD
-    return int.from_bytes(path.read_bytes()[:8], "little") if path.exists() else 0
 
 
 def _keep(path: Path, data: bytes) -> None:

@@ -14,7 +14,6 @@ from typing import BinaryIO, Protocol
 from bridge.journal.errors import JournalError, JournalLocked, JournalUnflushable
 
 LOCK = "lock"
-HEAD = "head"
 _NOT_FLUSHABLE = frozenset({"tmpfs", "ramfs"})
 _NOT_LOCAL = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "lustre", "glusterfs", "fuse.glusterfs"})
 

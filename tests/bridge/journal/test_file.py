@@ -232,6 +232,32 @@ def test_a_snapshot_of_entries_that_are_gone_is_damage():
         Stand(disk)
 
 
+def test_released_entries_that_are_gone_while_the_machine_ran_on_are_damage(tmp_path):
+    stand = Stand(directory=tmp_path)
+    kept = (tmp_path / "0000000000000001.journal").read_bytes()
+    released = stand.append(2)[-1].seq
+    stand.journal.close()
+    (tmp_path / "0000000000000001.journal").write_bytes(kept)
+    with pytest.raises(JournalDamaged, match=f"after seq 2: entries up to {released} were released"):
+        Stand(directory=tmp_path)
+    Stand(directory=tmp_path, this_boot="boot-2").journal.close()  # a power loss may take them back
+    (tmp_path / "0000000000000001.journal").unlink()
+    with pytest.raises(JournalDamaged, match="were released"):
+        Stand(directory=tmp_path)
+
+
+def test_the_size_is_that_of_all_segments(tmp_path):
+    stand = Stand(directory=tmp_path, segment_bytes=800)
+    for _ in range(6):
+        stand.append(2, "x" * 90)
+    sizes = sum(path.stat().st_size for path in tmp_path.glob("*.journal"))
+    assert stand.journal.size == sizes
+    stand.journal.close()
+    again = Stand(directory=tmp_path, segment_bytes=800)
+    assert again.journal.size == sum(path.stat().st_size for path in tmp_path.glob("*.journal"))
+    again.journal.close()
+
+
 def test_a_start_on_a_damaged_journal_changes_nothing_and_frees_the_directory(tmp_path):
     stand = Stand(directory=tmp_path)
     stand.append(5)
@@ -488,6 +514,20 @@ def test_a_failed_flush_is_not_tried_again_and_nothing_more_becomes_durable(mode
     flushes = operations(disk, "flush")
     stand.journal.close()
     assert operations(disk, "flush") == flushes
+
+
+@MODES
+def test_whatever_goes_wrong_on_the_thread_is_a_failure_of_the_journal_and_no_silence(mode):
+    def bug() -> None:
+        raise RuntimeError("a bug")
+
+    stand = Stand(ModelDisk(), mode=mode)
+    with faults.arming("journal.flush", bug):
+        stand.append()
+        stand.turn()
+        stand.disk()
+    with pytest.raises(JournalError, match="a bug"):
+        stand.append()
 
 
 def test_a_flush_that_hangs_is_seen_by_its_age():

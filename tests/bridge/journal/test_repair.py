@@ -115,6 +115,23 @@ def test_a_journal_that_lost_its_end_is_repaired_too(tmp_path):
     Stand(directory=tmp_path).journal.close()
 
 
+def test_a_journal_whose_last_file_is_gone_goes_on_behind_what_was_released(tmp_path):
+    last = day_of_trading(tmp_path, orders=30, segment_bytes=12_000)
+    names = [row.name for row in ls(tmp_path).segments]
+    (tmp_path / names[-1]).unlink()
+    looked = plan(tmp_path)
+    assert looked is not None
+    assert looked.reason == f"entries up to {last} were released"
+    done = repair(tmp_path, now=T0)
+    assert done is not None
+    assert done.next_seq > last
+    Stand(directory=tmp_path).journal.close()
+    for path in tmp_path.glob("*.journal"):
+        path.unlink()
+    with pytest.raises(JournalError, match="all segments are gone"):
+        plan(tmp_path)
+
+
 def test_nothing_is_repaired_under_a_running_daemon_or_where_nothing_is_left(tmp_path):
     day_of_trading(tmp_path, orders=5)
     stand = Stand(directory=tmp_path)
