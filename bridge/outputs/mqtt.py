@@ -139,7 +139,7 @@ class MqttSink:
         """Publish until cancelled. Broker failures are retried for ever; a journal that cannot be read is raised."""
         _log.info("mqtt output", broker=repr(self._endpoint), protocol=self._endpoint.protocol, root=self._topics.root)
         if not self._v5:
-            _log.warning("MQTT 3.1.1 does not tell why a publish was refused; prefer protocol 5")
+            _log.warning("MQTT 3.1.1 does not tell when or why a publish was refused; prefer protocol 5")
         pause = 0.1
         try:
             while True:

@@ -101,7 +101,8 @@ def choose(
         return Choice(kind=Kind.MOSQUITTO, endpoint=end, watch=line, directory=directory, port=port, name=name)
     if importlib.util.find_spec("iotcore") is not None:
         line = f"mosquitto_sub -p {port} -t 'fixbridge/{segment(name)}/#' -v"
-        end = Endpoint(host="127.0.0.1", port=port + 1)
+        # Over 3.1.1: what bears MQTT 5 properties, iotcore does not pass on to 3.1.1 clients, and it never refuses.
+        end = Endpoint(host="127.0.0.1", port=port, protocol="3.1.1")
         return Choice(kind=Kind.IOTCORE, endpoint=end, watch=line, directory=directory, port=port, name=name)
     return Choice(kind=Kind.OFF, reason=f"no MQTT broker on this machine: {HOW_TO_GET_ONE}")
 
