@@ -29,12 +29,13 @@ from bridge.gateway import Gateway
 from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
 from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import Entry
+from bridge.orders.events import Entry, Scope
 from bridge.outputs.fix import FixReports
 from bridge.outputs.position_feed import PositionFeed
 from bridge.pulse import Pulse
 from bridge.reconciler import Reconciler
 from bridge.risk.chain import RiskChain
+from bridge.risk.changes import ChangeTerms
 from bridge.risk.watch import Watch
 from bridge.risk_door import RiskDesk
 from bridge.settings import Settings
@@ -55,6 +56,7 @@ SETTLE_EVERY = 2.0
 STATEMENT_EVERY = 5.0
 RISK_EVERY = 0.25
 VITALS_EVERY = 1.0
+KILL_FLAG = "KILL"
 
 
 class Daemon:
@@ -94,6 +96,7 @@ class Daemon:
         self._open_sessions()
         self._recover()
         await self._connect()
+        self.risk_desk.resume_kills()
         await self._risk_tick()
         await self._open_ports()
         self._watch()
@@ -133,6 +136,14 @@ class Daemon:
         )
         self.orders.attach(self.engine)
         self.reconciler = Reconciler(self.engine, self.adapters, self.clock)
+        self.risk_desk = RiskDesk(
+            self.engine,
+            self.chain,
+            ChangeTerms(loosen_delay=assembly.loosen_delay(settings)),
+            self.adapters,
+            self.reconciler,
+            self.clock,
+        )
 
     def _open_sessions(self) -> None:
         settings, fix = self.settings, self.settings.listeners.fix
@@ -211,7 +222,7 @@ class Daemon:
             vitals=self.vitals,
             reconciler=self.reconciler,
             sessions=self,
-            risk=RiskDesk(self.engine, self.chain, assembly.loosen_delay(settings)),
+            risk=self.risk_desk,
             orders=self.orders,
             instruments=self.instruments,
             push=self.push.push if self.push is not None else None,
@@ -354,6 +365,35 @@ class Daemon:
         decisions = self.risk_watch.tick(self.desk, self.desk.accounts)
         if decisions.events:
             self.engine.record(*decisions.events)
+        for account in decisions.flatten:
+            self.risk_desk.flatten(account)
+        self._kill_flag()
+        self.risk_desk.tick()
+        self.vitals.kill_incomplete = self.risk_desk.incomplete
+
+    def _kill_flag(self) -> None:
+        """A file named KILL in the data directory kills everything, while nothing is killed already; its text is the
+        reason. Removing it changes nothing: a person resumes.
+        """
+        flag = self.settings.data_dir / KILL_FLAG
+        if not flag.exists() or self._killed_globally():
+            return
+        try:
+            reason = flag.read_text(errors="replace").strip()[:200]
+        except OSError as error:
+            reason = str(error)
+        self.kill(reason or "no reason given", f"file {KILL_FLAG}")
+
+    def _killed_globally(self) -> bool:
+        halt = self.desk.blotter.states().get((Scope.GLOBAL, ""))
+        return halt is not None and halt.kill_epoch > 0
+
+    def kill(self, reason: str, who: str) -> None:
+        """Kill everything, whatever else is broken."""
+        try:
+            self.risk_desk.kill(Scope.GLOBAL, "", reason, who, flatten=False)
+        except JournalError as error:
+            log.critical("killed without a record", reason=str(error))
 
     async def _reconcile(self) -> None:
         for name in self.adapters:
@@ -416,5 +456,6 @@ async def run(settings: Settings, announce: Callable[[Daemon], None]) -> int:
     await daemon.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number.name)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: daemon.kill("SIGUSR1 received", "signal"))
     announce(daemon)
     return await daemon.run()

@@ -37,7 +37,11 @@ class CancelLane(Protocol):
         ...
 
     def cancel_ahead(self, order: Order, seq: int) -> None:
-        """Send the cancel now."""
+        """Send the cancel of entry `seq` now, where the broker can take it already."""
+        ...
+
+    def cancel_again(self, order: Order) -> None:
+        """Send a cancel now, whatever else is under way."""
         ...
 
 
@@ -172,16 +176,33 @@ class Engine:
 
         self.turn(work)
 
-    def cancel_orders(self, orders: Iterable[Order], initiator: Initiator, *, mass_id: int = 0, text: str) -> None:
-        """Cancels of our own making: disconnect, operator, kill, mass cancel. Those pending already are left alone."""
+    def cancel_orders(
+        self, orders: Iterable[Order], initiator: Initiator, *, mass_id: int = 0, text: str, again: bool = False
+    ) -> None:
+        """Cancels of our own making: disconnect, operator, kill, mass cancel.
+
+        One that is pending already is left alone, or with `again` sent once more: that harms nothing. All are tried
+        even when the journal takes no entry any more; JournalError is raised after the last.
+        """
         chosen = list(orders)
 
         def work() -> None:
+            failed: JournalError | None = None
             for order in chosen:
                 now = self._blotter.order(order.order_id)
-                if now is not None:
-                    self.desk.next_seq = self._journal.next_seq
+                if now is None or not now.open:
+                    continue
+                if now.pending_cancel is not None:
+                    if again:
+                        self._router.cancel_again(now)
+                    continue
+                self.desk.next_seq = self._journal.next_seq
+                try:
                     self._commit_cancels(decide.cancel_for(now, initiator, mass_id=mass_id, text=text))
+                except JournalError as error:
+                    failed = error
+            if failed is not None:
+                raise failed
 
         self.turn(work)
 
@@ -198,7 +219,7 @@ class Engine:
             for event in events:
                 order = self._blotter.order(event.order_id) if isinstance(event, OrderEvent) else None
                 if order is not None and order.open:
-                    self._router.cancel_ahead(order, 0)
+                    self._router.cancel_again(order)
             raise
         if self._journal.durable >= self._journal.next_seq - 1:
             return

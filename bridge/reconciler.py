@@ -68,7 +68,7 @@ class Reconciler:
         for report in compared.reports:
             engine.on_report(report)
         for theirs in compared.unknown:
-            engine.turn(lambda theirs=theirs: self._adopt(broker, theirs))  # type: ignore[misc]
+            self.adopt(broker, theirs)
         if compared.unknown:
             # their executions, which belonged to nobody before
             for execution in executions:
@@ -120,11 +120,16 @@ class Reconciler:
             self._engine.record(*fresh, result)
         return result
 
-    def _adopt(self, broker: str, theirs: BrokerOrder) -> None:
+    def adopt(self, broker: str, theirs: BrokerOrder) -> None:
+        """Keep an order that nobody here sent as external; one that is known by now is left alone."""
         desk = self._engine.desk
-        if desk.blotter.by_broker(broker, theirs.broker_client_id, theirs.broker_order_id) is None:
-            log.warning("external order adopted", broker=broker, symbol=theirs.symbol, id=theirs.broker_order_id)
-            self._engine.commit((reconcile.adopt(desk, broker, theirs, desk.next_seq),))
+
+        def work() -> None:
+            if desk.blotter.by_broker(broker, theirs.broker_client_id, theirs.broker_order_id) is None:
+                log.warning("external order adopted", broker=broker, symbol=theirs.symbol, id=theirs.broker_order_id)
+                self._engine.commit((reconcile.adopt(desk, broker, theirs, desk.next_seq),))
+
+        self._engine.turn(work)
 
     def _conclude(self, adapter: BrokerAdapter, asked: Order, theirs: BrokerOrder | None, began: float) -> None:
         """What the targeted answer means for an order that was not listed."""

@@ -72,6 +72,11 @@ class Router:
             self._sent_ahead.add(seq)
             self._call(order, Request.CANCEL)
 
+    def cancel_again(self, order: Order) -> None:
+        """Send a cancel whatever else is under way: repeated, or because nothing can be recorded any more."""
+        if order.routed and order.order_id not in self._withdrawn:
+            self._call(order, Request.CANCEL)
+
     def _may_cancel(self, order: Order) -> bool:
         # Queued behind the acknowledgement (row B.1.d) and behind a pending replace (FIX-APP 6): sent when it resolves.
         # An order of unknown outcome is asked for first, and cancelled by what the answer says.
