@@ -19,9 +19,10 @@ from bridge.outputs.http import (
     quality,
     risk,
 )
-from bridge.outputs.http.door import Access, Door
+from bridge.outputs.http.door import Access, Door, Receive, Scope, Send
 from bridge.outputs.http.errors import answer_error
 from bridge.outputs.http.services import Services, by_role, principal_of
+from bridge.outputs.http.streams import PATH, Streams
 
 BODY_LIMIT = 64 * 1024  # bytes
 
@@ -109,4 +110,15 @@ def create_app(services: Services, access: Access, observe: Observe | None = Non
         logging_config=None,
         openapi_config=None,
     )
-    return Door(app, access, services.tokens, observe=observe)  # type: ignore[arg-type]
+    door = Door(access, services.tokens, observe=observe)
+    streams = Streams(services, door.rates.take)
+    door.closers.append(streams.close)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"] == PATH:
+            await streams(scope, receive, send)
+        else:
+            await app(scope, receive, send)  # type: ignore[arg-type]
+
+    door.app = dispatch
+    return door

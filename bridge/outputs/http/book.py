@@ -50,6 +50,7 @@ class Book:
         self._by_exec_id: dict[str, int] = {}
         self.reconciliations: deque[Reconciliation] = deque(maxlen=RECONCILIATIONS)
         self._found: dict[str, list[dict[str, Any]]] = {}
+        self._listeners: list[Callable[[Entry, Order | None], None]] = []
         self._rules: dict[type[Any], Callable[[Entry, Any, Order | None], None]] = {
             OrderReceived: self._order,
             OrderAdopted: self._order,
@@ -108,6 +109,10 @@ class Book:
             place -= 1
             yield rows[place]
 
+    def listen(self, listener: Callable[[Entry, Order | None], None]) -> None:
+        """Call `listener` for every entry, after it is folded here."""
+        self._listeners.append(listener)
+
     # --- the fold ----------------------------------------------------------------------------------------------------
 
     def on_entry(self, entry: Entry, order: Order | None) -> None:
@@ -117,6 +122,8 @@ class Book:
         rule = self._rules.get(type(entry.event))
         if rule is not None:
             rule(entry, entry.event, order)
+        for listener in self._listeners:
+            listener(entry, order)
 
     def _order(self, entry: Entry, event: OrderReceived | OrderAdopted, order: Order | None) -> None:
         ids = self.order_ids

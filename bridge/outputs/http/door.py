@@ -26,6 +26,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "fixbridge"
 PRINCIPAL = "fixbridge.principal"  # where routes find who asks, in the ASGI scope
+VALID = "fixbridge.valid"  # whether the token still holds, for connections that outlive a request
 OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/v1/openapi.json", "/problems/", "/v1/login", "/v1/logout")
 CONTENT_SECURITY_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -106,11 +107,10 @@ class Refused(Exception):
 
 
 class Door:
-    """Wraps the application. `observe(route, method, status, seconds)` is told about every finished request."""
+    """Wraps `app`, set once it is made. `observe(route, method, status, seconds)` is told of every finished request."""
 
     def __init__(
         self,
-        app: App,
         access: Access,
         tokens: TokenStore | None = None,
         *,
@@ -118,14 +118,20 @@ class Door:
         observe: Callable[[str, str, int, float], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.app = app
+        self.app: App
+        self.closers: list[Callable[[], Awaitable[None]]] = []
         self.access = access
         self._tokens = tokens
         self._hosts = {name.lower() for name in access.hosts}
         self._public = (*OPEN_PATHS, *public)
         self._observe = observe
         self._monotonic = monotonic
-        self._rates = Rates(access.rate, access.burst, monotonic)
+        self.rates = Rates(access.rate, access.burst, monotonic)
+
+    async def close(self) -> None:
+        """End what outlives requests; called before the listener stops."""
+        for closer in self.closers:
+            await closer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -203,6 +209,7 @@ class Door:
             token = self._find(secret, scope)
             if token is None:
                 raise Refused(problem("unauthenticated", "the token is unknown, expired, or not for this address"))
+            scope[VALID] = lambda: self._find(secret, scope) is not None
             return token.principal
         forwarded = b"forwarded" in headers or b"x-forwarded-for" in headers
         if self.access.open_loopback and not forwarded and address is not None and _is_loopback(address):
@@ -220,7 +227,7 @@ class Door:
 
     def _rate(self, scope: Scope, principal: Principal | None) -> None:
         address = scope["client"][0] if scope.get("client") else ""
-        wait = self._rates.take(f"token {principal.name}" if principal is not None else f"address {address}")
+        wait = self.rates.take(f"token {principal.name}" if principal is not None else f"address {address}")
         if wait:
             seconds = max(1, round(wait))
             raise Refused(

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from bridge.outputs.http.documents import EntryPage, OutwardEntry
 from bridge.outputs.http.endpoint import JSON, Asked, endpoint, query_of
-from bridge.outputs.http.orders import visible
+from bridge.outputs.http.ordering import visible
 from bridge.outputs.http.paging import LIMIT, SCAN, Limit
 from bridge.outputs.http.principal import Principal, Role
 from bridge.outputs.http.services import Behind, Services, Who

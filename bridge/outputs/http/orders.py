@@ -12,17 +12,18 @@ from litestar import Response
 from litestar.params import FromPath
 from msgspec import Meta
 
-from bridge.control_commands import CancelAfterAnswer, Entrant, MassCancelAnswer, OrderAnswer, Verdict
+from bridge.control_commands import CancelAfterAnswer, MassCancelAnswer, OrderAnswer, Verdict
 from bridge.journal.encoding import OrderState, order_state
 from bridge.orders.order import Order
+from bridge.outputs.http import ordering
 from bridge.outputs.http.bodies import CancelAfterIn, CancelAllIn, NewOrderIn, OrderChangeIn, aware
 from bridge.outputs.http.documents import OrderPage
 from bridge.outputs.http.endpoint import Asked, answered, body_of, endpoint, if_match, query_of, state
 from bridge.outputs.http.paging import LIMIT, SCAN, Cursor, Limit, below, cursor
-from bridge.outputs.http.principal import Principal, Role
+from bridge.outputs.http.principal import Role
 from bridge.outputs.http.services import Behind, Services, Who
 from bridge.outputs.http.text import ClOrdIdText
-from bridge.problems import ProblemError, refuse
+from bridge.problems import refuse
 
 MAX_WAIT = 30.0  # seconds
 PREFER = {"Prefer": "`wait=2`: answer after the broker's word, or after so many seconds (at most 30)"}
@@ -69,11 +70,6 @@ class OwnerQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     session: str | None = None
 
 
-def entrant(principal: Principal, strategy: str | None = None) -> Entrant:
-    """The session a token's orders enter under."""
-    return Entrant(principal.session_id, principal.accounts, strategy)
-
-
 @endpoint(
     "POST",
     "/orders",
@@ -97,15 +93,9 @@ async def new_order(request: Asked, services: Behind, principal: Who) -> Respons
     """
     data = await body_of(request, NewOrderIn)
     query = query_of(request, EntryQuery)
-    message = data.message(services.now())
-    if data.account is not None:
-        principal.require(data.account)
-    who = entrant(principal, data.strategy)
     if query.dry_run:
-        verdict = await services.engine.ask("dry_run", Verdict, principal.session_id, order=message, entrant=who)
-        return answered(verdict)
-    answer = await _asked(services, "new_order", principal, order=message, entrant=who)
-    return await _ordered(request, services, answer, 201, _worked)
+        return answered(await ordering.dry_run(services, principal, data))
+    return await _ordered(request, services, await ordering.enter(services, principal, data), 201, _worked)
 
 
 @endpoint("GET", "/orders", role=Role.READ, tag="orders", answer=OrderPage, query=OrdersQuery)
@@ -156,7 +146,7 @@ def _wanted(order: Order, query: OrdersQuery, since: datetime | None) -> bool:
 )
 async def order_by_id(request: Asked, order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """The order as it is now."""
-    order = visible(services, principal, order_id)
+    order = ordering.visible(services, principal, order_id)
     return state(request, order_state(order), str(order.last_seq))
 
 
@@ -198,16 +188,7 @@ async def order_by_cl_ord_id(
 async def replace_order(request: Asked, order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """Ask for new terms, as OrderCancelReplaceRequest(G) does, except that what is left out stays as it is."""
     data = await body_of(request, OrderChangeIn)
-    visible(services, principal, order_id)
-    answer = await _asked(
-        services,
-        "replace_order",
-        principal,
-        order_id=order_id,
-        change=data.change(),
-        entrant=entrant(principal),
-        if_match=if_match(request),
-    )
+    answer = await ordering.replace(services, principal, order_id, data, if_match(request))
     return await _ordered(request, services, answer, 202, _settled)
 
 
@@ -227,16 +208,7 @@ async def replace_order(request: Asked, order_id: FromPath[int], services: Behin
 async def cancel_order(request: Asked, order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """Ask for the remainder to be cancelled, as OrderCancelRequest(F) does."""
     query = query_of(request, CancelQuery)
-    visible(services, principal, order_id)
-    answer = await _asked(
-        services,
-        "cancel_order",
-        principal,
-        order_id=order_id,
-        cl_ord_id=query.cl_ord_id,
-        entrant=entrant(principal),
-        if_match=if_match(request),
-    )
+    answer = await ordering.cancel(services, principal, order_id, query.cl_ord_id, if_match(request))
     return await _ordered(request, services, answer, 202, _settled)
 
 
@@ -253,20 +225,7 @@ async def cancel_order(request: Asked, order_id: FromPath[int], services: Behind
 async def cancel_all(request: Asked, services: Behind, principal: Who) -> Response[bytes]:
     """Cancel every working order of the token's accounts that matches, as OrderMassCancelRequest(q) does."""
     data = await body_of(request, CancelAllIn)
-    if data.account is not None:
-        principal.require(data.account)
-    answer = await services.engine.ask(
-        "cancel_all",
-        MassCancelAnswer,
-        principal.session_id,
-        cl_ord_id=data.cl_ord_id,
-        entrant=entrant(principal),
-        account=data.account,
-        symbol=data.symbol,
-        side=data.side,
-    )
-    await services.book.reached(answer.seq)
-    return answered(answer, 202)
+    return answered(await ordering.cancel_all(services, principal, data), 202)
 
 
 @endpoint(
@@ -282,7 +241,11 @@ async def cancel_after(request: Asked, services: Behind, principal: Who) -> Resp
     """A dead man's switch: the token's orders are cancelled in `seconds` unless this is called again before."""
     data = await body_of(request, CancelAfterIn)
     answer = await services.engine.ask(
-        "cancel_after", CancelAfterAnswer, principal.session_id, seconds=data.seconds, entrant=entrant(principal)
+        "cancel_after",
+        CancelAfterAnswer,
+        principal.session_id,
+        seconds=data.seconds,
+        entrant=ordering.entrant(principal),
     )
     return answered(answer)
 
@@ -292,33 +255,14 @@ async def cancel_after(request: Asked, services: Behind, principal: Who) -> Resp
 )
 async def order_verdict(order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """What every risk rule says about the order as it stands."""
-    visible(services, principal, order_id)
+    ordering.visible(services, principal, order_id)
     return answered(await services.engine.ask("explain", Verdict, principal.session_id, order_id=order_id))
-
-
-def visible(services: Services, principal: Principal, order_id: int) -> Order:
-    """An order the token may see; another's does not exist for it."""
-    order = services.book.blotter.order(order_id)
-    if order is None or not principal.sees(order.account):
-        raise refuse("not-found", f"there is no order {order_id}")
-    return order
-
-
-async def _asked(services: Services, name: str, principal: Principal, **arguments: Any) -> OrderAnswer:
-    """The engine's answer; a refusal it has journalled is told once it can be read here as well."""
-    try:
-        return await services.engine.ask(name, OrderAnswer, principal.session_id, **arguments)
-    except ProblemError as error:
-        if error.problem.seq is not None:
-            await services.book.reached(error.problem.seq)
-        raise
 
 
 async def _ordered(
     request: Asked, services: Services, answer: OrderAnswer, status: int, done: Callable[[Order], bool]
 ) -> Response[bytes]:
-    """The order once it can be read here; after the broker's word when `Prefer` asks for that."""
-    await services.book.reached(answer.seq)
+    """The order as answered, or after the broker's word when `Prefer` asks for that."""
     wait = _prefer_wait(request)
     document = answer.order
     if wait:

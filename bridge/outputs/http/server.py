@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 
 BACKLOG = 256
+USER_TIMEOUT_MS = 60_000
 
 
 class ListenError(Exception):
@@ -36,7 +37,10 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """A running listener: `port` is the real one, `await stop()` ends it."""
 
-    def __init__(self, server: uvicorn.Server, task: "asyncio.Task[None]", host: str, port: int, secure: bool) -> None:
+    def __init__(
+        self, app: Any, server: uvicorn.Server, task: "asyncio.Task[None]", host: str, port: int, secure: bool
+    ) -> None:
+        self._app = app
         self._server = server
         self._task = task
         self.host = host
@@ -45,6 +49,9 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Stop listening, let running requests end within five seconds, close streams with 1001."""
+        close = getattr(self._app, "close", None)
+        if close is not None:
+            await close()
         self._server.should_exit = True
         await self._task
 
@@ -58,6 +65,8 @@ def listen(host: str, port: int) -> socket.socket:
     sock = socket.socket(family, kind, proto)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # connections inherit it: the kernel ends one whose peer acknowledges nothing, or keeps its window shut
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
         sock.bind(address)
         sock.listen(BACKLOG)
     except OSError as error:
@@ -114,4 +123,4 @@ async def serve(
         sock.close()
         await task
         raise ListenError(f"HTTP: the listener on {host}:{port} ended at once")
-    return HttpServer(server, task, host, sock.getsockname()[1], ssl_context is not None)
+    return HttpServer(app, server, task, host, sock.getsockname()[1], ssl_context is not None)
