@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from bridge import assembly
+from bridge import assembly, faults
 from bridge.assembly import StartFailed
 from bridge.brokers.router import Router
 from bridge.commands import EngineCommands
@@ -30,6 +30,7 @@ from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
 from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.blotter import Blotter
 from bridge.orders.events import Entry, Scope
+from bridge.orders.reports import Report
 from bridge.outputs.fix import FixReports
 from bridge.outputs.position_feed import PositionFeed
 from bridge.pulse import Pulse
@@ -95,7 +96,9 @@ class Daemon:
         self._build_engine()
         self._open_sessions()
         self._recover()
+        faults.point("daemon.recovered")
         await self._connect()
+        faults.point("daemon.connected")
         self.risk_desk.resume_kills()
         await self._risk_tick()
         await self._open_ports()
@@ -202,7 +205,7 @@ class Daemon:
         self._closers.append(("market data", self.market.stop))
         for name, adapter in self.adapters.items():
             try:
-                await adapter.start(self.engine.on_report)
+                await adapter.start(self._heard)
             except BrokerUnreachable as error:
                 log.error("broker not reached", broker=name, error=str(error))
             except Exception as error:
@@ -281,7 +284,16 @@ class Daemon:
     # --- while it runs -----------------------------------------------------------------------------------------------
 
     def _tell(self, session_id: str, message: Message, origin: int, poss_resend: bool) -> None:
+        if faults.armed:
+            faults.point("fix.encoded")
         self.acceptor.send(session_id, message, origin=origin, poss_resend=poss_resend)
+        if faults.armed:
+            faults.point("fix.stored")
+
+    def _heard(self, report: Report) -> None:
+        if faults.armed:
+            faults.point("report.read")
+        self.engine.on_report(report)
 
     def _answer(self, session_id: str, message: Message) -> None:
         self.acceptor.send(session_id, message)

@@ -8,6 +8,7 @@ a batch is shown to the sinks when its flush has returned, in order.
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from bridge import faults
 from bridge.interfaces import EventSink, Journal
 from bridge.orders.events import Entry, OrderRouted
 from bridge.orders.order import Order
@@ -39,11 +40,15 @@ class Gate:
         held = self._held
         while held and held[0][0].seq <= durable:
             entry, order = held.popleft()
+            if faults.armed:
+                faults.point("gate.release")
             for sink in self._sinks:
                 try:
                     sink.on_entry(entry, order)
                 except Exception as error:  # noqa: BLE001 - one broken sink must not stop the others or the writer
                     self._failed(sink, entry, error)
+                if faults.armed:
+                    faults.point("gate.between")
             self.released = entry.seq
         waiting = self._waiting
         while waiting and waiting[0][0] <= durable:

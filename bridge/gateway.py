@@ -8,6 +8,7 @@ message as handled.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from bridge import faults
 from bridge.desk import Desk
 from bridge.engine import Engine
 from bridge.orders.events import Initiator, TradeDoubted
@@ -97,6 +98,8 @@ class Gateway:
 
     def on_message(self, session_id: str, header: Header, message: Message | Unserved) -> None:
         """One application message in sequence."""
+        if faults.armed:
+            faults.point("gateway.read")
         terms = self._desk.sessions[session_id]
         route = self._routes.get(type(message))
         if route is None:
@@ -107,9 +110,12 @@ class Gateway:
             self._refuse(session_id, header, BusinessRejectReason.NOT_AUTHORIZED, what, _ref_id(message))
         else:
             route(session_id, header, message)
+        if faults.armed:
+            faults.point("gateway.handled")
 
     def on_logon(self, session_id: str) -> None:
         """The session is up."""
+        faults.point("gateway.logged_on")
         self._watcher.logged_on(session_id)
 
     def on_logout(self, session_id: str, reason: str, clean: bool) -> None:
@@ -124,6 +130,7 @@ class Gateway:
     def on_reset(self, session_id: str, reason: str) -> None:
         """Both numbers are 1 again: the journal must know, or it would ask for the old ones."""
         self._engine.session_reset(session_id, reason)
+        faults.point("gateway.reset")
 
     def on_cancel_on_disconnect(self, session_id: str, reason: str) -> None:
         """FIX-APP section 9: the grace has passed."""

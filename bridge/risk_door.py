@@ -6,6 +6,7 @@ from datetime import datetime
 
 import structlog
 
+from bridge import faults
 from bridge.control_commands import KillReport, KillStep, LimitState
 from bridge.desk import utc
 from bridge.engine import Engine
@@ -179,9 +180,11 @@ class RiskDesk:
         kill = Kill(scope=scope, name=name, who=who, reason=reason, epoch=epoch, now_ns=now)
         try:
             engine.record(kill.event)
+            faults.point("kill.fenced")
         finally:
             # what cannot be recorded any more is still cancelled: the path works with a full disk
             self._begin(kill)
+        faults.point("kill.cancelled")
         log.critical("kill", scope=scope.value, name=name, who=who, reason=reason, epoch=epoch)
         return self._report(kill)
 

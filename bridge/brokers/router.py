@@ -7,6 +7,7 @@ submitted twice. A request that has to wait for the broker's answer to an earlie
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridge import faults
 from bridge.interfaces import BrokerAdapter
 from bridge.orders.events import (
     CancelRejected,
@@ -119,6 +120,8 @@ class Router:
             self._no_answer(order, request, f"{order.broker} is not configured")
             return
         try:
+            if faults.armed:
+                faults.point(f"router.{request.value}")
             if request is Request.SUBMIT:
                 adapter.submit(order)
             elif request is Request.CANCEL:
@@ -127,6 +130,8 @@ class Router:
                 adapter.replace(order)
         except Exception as error:  # noqa: BLE001 - whatever broke, bytes may have left: the outcome is unknown
             self._no_answer(order, request, f"{type(error).__name__}: {error}")
+        if faults.armed:
+            faults.point(f"router.{request.value}.sent")
 
     def _no_answer(self, order: Order, request: Request, text: str) -> None:
         self._report(NoAnswer(broker=order.broker, broker_client_id=order.broker_client_id, request=request, text=text))
