@@ -36,7 +36,11 @@ class Acceptance:
 
     def check(self, market: Market, account: Account, order: Order, now: int) -> tuple[Decimal, Rejection | None]:
         """The margin a new order needs, and why it is refused, or None."""
-        refusal = self._unacceptable(market, account, order) or self._at_wrong_time(market, order, now)
+        refusal = self._unacceptable(market, account, order)
+        if refusal is None:
+            plain = order.time_in_force in PLAIN_TIMES and order.trading_session_id is None
+            if not plain or market.session.phase is not Phase.OPEN:
+                refusal = self._at_wrong_time(market, order, now)
         return (ZERO, refusal) if refusal is not None else self._covered(market, account, order, now)
 
     def _unacceptable(self, market: Market, account: Account, order: Order) -> Rejection | None:
@@ -64,7 +68,9 @@ class Acceptance:
             refusal = rules.wash(market, account.name, order.price, buy=buy)
         if refusal is None and order.exec_inst:
             refusal = self._instructed(market, account, order, buy=buy)
-        return refusal or rules.unlucky(house, order.broker_client_id or "")
+        if refusal is None and house.reject_share:
+            refusal = rules.unlucky(house, order.broker_client_id or "")
+        return refusal
 
     def _instructed(self, market: Market, account: Account, order: Order, *, buy: bool) -> Rejection | None:
         if ExecInst.PARTICIPATE_DO_NOT_INITIATE in order.exec_inst:
@@ -80,8 +86,8 @@ class Acceptance:
     def _at_wrong_time(self, market: Market, order: Order, now: int) -> Rejection | None:
         """Is the order for a time that has passed, or for a market that is closed?"""
         session, tif = market.session, order.time_in_force
-        if session.phase is Phase.OPEN and tif in PLAIN_TIMES:
-            return None
+        if order.trading_session_id == "EXT" and order.ord_type is not OrdType.LIMIT:
+            return Rejection(ReasonCode.ORDTYPE, "extended hours take limit orders only")
         if tif is TimeInForce.OPENING and session.phase is Phase.OPEN:
             return Rejection(ReasonCode.TIF_CUTOFF, "at-the-open orders are taken until the market opens")
         if tif is TimeInForce.CLOSE and session.phase is Phase.OPEN:
@@ -95,8 +101,6 @@ class Acceptance:
                 return Rejection(ReasonCode.TIF, "TimeInForce(59) gtd needs ExpireDate(432) or ExpireTime(126)")
             if expires <= now:
                 return Rejection(ReasonCode.TIF_CUTOFF, "ExpireDate(432) or ExpireTime(126) has passed")
-        if order.trading_session_id == "EXT" and order.ord_type is not OrdType.LIMIT:
-            return Rejection(ReasonCode.ORDTYPE, "extended hours take limit orders only")
         if session.phase is Phase.OPEN or (order.trading_session_id == "EXT" and session.phase is not Phase.CLOSED):
             return None
         if tif in {TimeInForce.IOC, TimeInForce.FOK} or not self._house.hold_when_closed:
