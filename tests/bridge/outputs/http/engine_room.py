@@ -1,13 +1,12 @@
 """A real engine over a journal in memory, with a broker that does what the test tells it."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from bridge.brokers.router import Router
 from bridge.commands import EngineCommands
-from bridge.control_commands import KillReport, KillStep
 from bridge.control_orders import ControlOrders
 from bridge.desk import AccountTerms, Desk, utc
 from bridge.engine import Engine
@@ -16,7 +15,7 @@ from bridge.journal.memory import MemoryJournal
 from bridge.marketdata.push import PushSource
 from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import Entry, Initiator, Mode, Scope, TradingHalted
+from bridge.orders.events import Entry, Mode
 from bridge.orders.market import AssetClass, Instrument, Quote, QuoteSource
 from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode, Rejection
@@ -33,6 +32,7 @@ from bridge.orders.reports import (
 from bridge.orders.terms import SessionTerms
 from bridge.reconciler import Reconciler
 from bridge.risk.chain import RiskChain
+from bridge.risk.changes import ChangeTerms
 from bridge.risk_door import RiskDesk
 from bridge.vitals import Vitals
 from fixspec.enums import OrdType, TimeInForce
@@ -171,37 +171,6 @@ class ScriptedSessions:
         return self._numbers[session_id]
 
 
-class ScriptedRisk(RiskDesk):
-    """The real limits; a kill that fences and cancels, and has nothing to prove with a scripted broker."""
-
-    def __init__(self, room: "EngineRoom") -> None:
-        super().__init__(room.engine, room.risk, timedelta(seconds=60))
-        self._room = room
-        self._reports: dict[int, KillReport] = {}
-
-    def kill(self, scope: Scope, name: str, reason: str, who: str, flatten: bool) -> KillReport:
-        room = self._room
-        epoch = room.desk.blotter.kill_epoch + 1
-        room.engine.record(TradingHalted(scope=scope, name=name, who=who, reason=reason, kill_epoch=epoch))
-        mine = [order for order in room.desk.blotter.open_orders() if scope is Scope.GLOBAL or order.account == name]
-        room.engine.cancel_orders(mine, Initiator.KILL, text=reason)
-        now = utc(room.clock.utc_ns())
-        report = self._reports[epoch] = KillReport(
-            kill_id=epoch,
-            scope=scope,
-            name=name,
-            who=who,
-            reason=reason,
-            seq=room.desk.blotter.seq,
-            steps=(KillStep("fenced", now), KillStep("cancels sent", now, len(mine))),
-            complete=True,
-        )
-        return report
-
-    def kill_report(self, kill_id: int) -> KillReport | None:
-        return self._reports.get(kill_id)
-
-
 def equity(symbol: str) -> Instrument:
     return Instrument(
         symbol=symbol,
@@ -258,7 +227,7 @@ class EngineRoom:
         self.vitals = Vitals()
         self.reconciler = Reconciler(self.engine, self.desk.adapters, self.clock)
         self.sessions = ScriptedSessions()
-        self.limits = ScriptedRisk(self)
+        self.limits = RiskDesk(self.engine, self.risk, ChangeTerms(), self.desk.adapters, self.reconciler, self.clock)
         self.push = PushSource(clock=self.clock, instruments=self.desk.instruments)
         self.push._publish = self.quotes.publish
         self.stopped: list[str] = []
