@@ -8,6 +8,7 @@ and the session comes back and counts.
 import asyncio
 import secrets
 from enum import Enum
+from typing import Any
 
 import aiomqtt
 import msgspec
@@ -64,7 +65,7 @@ async def _check(endpoint: Endpoint, root: str, messages: int) -> Finding:
                 return Finding(
                     Level.WARNING,
                     "mqtt_not_checked",
-                    f"{endpoint!r} lets us not read below {root}/doctor: its queue limits are not checked",
+                    f"{endpoint!r} lets us not read below {root}/doctor: queue limits are not checked",
                 )
         refused = await _publish(endpoint, topic, messages)
         if refused is not None:
@@ -151,6 +152,6 @@ def _client(endpoint: Endpoint, identifier: str | None, *, clean: bool, keep: bo
     )
 
 
-def _code(reason: object) -> int:
-    value: int = getattr(reason, "value", reason)  # 3.1.1 gives the number itself
-    return value
+def _code(reason: Any) -> int:
+    """A SUBACK's code; 3.1.1 gives the number itself."""
+    return int(getattr(reason, "value", reason))
