@@ -4,6 +4,7 @@ file.
 
 import errno
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
@@ -20,6 +21,10 @@ class Heading(NamedTuple):
 
     name: str
     line: bytes
+
+
+MakeHeading = Callable[[datetime, int], Heading]
+"""Begin the next segment at a time, with the limit of numbers that is in force."""
 
 
 class Chain:

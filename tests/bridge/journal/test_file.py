@@ -18,7 +18,7 @@ from bridge.journal.snapshot import write_snapshot
 from bridge.journal.storage import file_system
 from bridge.orders.events import Entry, Opened, Reserved
 from sessions.clock import ManualClock, SystemClock
-from tests.bridge.journal.model_disk import ModelDisk
+from tests.bridge.journal.model_disk import ModelDisk, ModelFile
 from tests.bridge.journal.stand import T0, Stand, batch, seqs
 
 MODES = pytest.mark.parametrize("mode", ["write", "sync"])
@@ -466,13 +466,13 @@ def test_a_batch_of_which_the_disk_took_a_part_is_not_there_after_the_restart(mo
     disk = ModelDisk()
     stand = Stand(disk)
     at = stand.journal.next_seq
-    write = type(stand.journal._file).write
+    write = ModelFile.write
 
     def some(file, data):
         write(file, data[:150])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(type(stand.journal._file), "write", some)
+    monkeypatch.setattr(ModelFile, "write", some)
     with pytest.raises(JournalError):
         stand.append(3)
     monkeypatch.undo()

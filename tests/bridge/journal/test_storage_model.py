@@ -246,7 +246,7 @@ def forget_to_flush_names(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_the_reservation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("bridge.journal.file.recover", lambda *_, **__: recover(*_, **__)._replace(seq_limit=0))
+    patch.setattr("bridge.journal.opening.recover", lambda *_, **__: recover(*_, **__)._replace(seq_limit=0))
 
 
 def claim_a_batch_flushed_before_it_is(patch: pytest.MonkeyPatch) -> None:
