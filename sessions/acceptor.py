@@ -159,7 +159,8 @@ class Acceptor:
         if self._connections:
             self._quiet.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._quiet.wait(), timeout_seconds)
+                async with asyncio.timeout(timeout_seconds):
+                    await self._quiet.wait()
         if self._ticker is not None:
             self._ticker.cancel()
         for endpoint in self._endpoints.values():

@@ -79,12 +79,8 @@ class Endpoint:
     def lost(self, reason: str) -> None:
         """The connection is gone."""
         self.connection = None
-        self.session.connection_lost(reason)
+        self._part(reason)
         self.pump()
-        if self._reset_reason:
-            self.session.reset(self._reset_reason)
-            self._reset_reason = ""
-            self.pump()
 
     def paused(self) -> None:
         """The transport is full."""
@@ -213,7 +209,14 @@ class Endpoint:
             self._wire.write(self.name, "note", f"closed: {reason}".encode(), self.session.clock.utc_ns())
         if connection is not None:
             connection.close(at_once=reason.startswith("slow consumer"))
+        self._part(reason)
+
+    def _part(self, reason: str) -> None:
+        """Session and connection are two again; what waited for that is done."""
         self.session.connection_lost(reason)
+        if self._reset_reason:
+            self.session.reset(self._reset_reason)
+            self._reset_reason = ""
 
     def _tell_rest(self) -> None:
         """The last events of a connection that failed; what fails again is logged and left."""

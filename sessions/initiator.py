@@ -99,7 +99,8 @@ class Initiator:
         endpoint.logout(reason)
         if endpoint.connection is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), timeout_seconds)
+                async with asyncio.timeout(timeout_seconds):
+                    await self._ended.wait()
         if self._ticker is not None:
             self._ticker.cancel()
         if endpoint.connection is not None:
@@ -148,7 +149,8 @@ class Initiator:
                 host, port = self._addresses[self._tries % len(self._addresses)]
                 self._tries += 1
                 try:
-                    await asyncio.wait_for(self._connect(host, port), CONNECT_SECONDS)
+                    async with asyncio.timeout(CONNECT_SECONDS):  # wait_for can swallow a cancellation
+                        await self._connect(host, port)
                 except (OSError, TimeoutError) as error:
                     self._log.warning("dial_failed", host=host, port=port, error=str(error) or type(error).__name__)
                 else:

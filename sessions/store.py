@@ -312,12 +312,13 @@ class FileStore:
         self._next_sender = numbers[base + _SENDER]
         size = os.fstat(self._fd).st_size
         end = self._indexed_end() if trusted and self._count <= self._room else None
+        rebuild = end is None
         if end is None:
             self.recovered = f"index rebuilt from {size} bytes"
             end = self._count = 0
         self._end = end
         # What a crash of the machine took from the records must not be taken for sent: the cursor goes back with them.
-        origin = numbers[base + (_CARRIED if end == 0 else _ORIGIN)]
+        origin = numbers[base + (_CARRIED if rebuild else _ORIGIN)]
         if size > self._end:
             origin = max(origin, self._scan(size))
         if size > self._end:

@@ -55,14 +55,15 @@ class Heard:
 def split(data):
     """Messages of a stream, checked for length and checksum the slow way."""
     heard = []
-    while data:
-        head, _, rest = data.partition(b"\x019=")
-        length, _, rest = rest.partition(b"\x01")
-        end = len(head) + 3 + len(length) + 1 + int(length)
-        whole = data[: end + 7]
-        assert whole[end:] == b"10=%03d\x01" % (sum(data[:end]) % 256), whole
+    start = 0
+    while start < len(data):
+        length_at = data.index(b"\x019=", start) + 3
+        body_at = data.index(b"\x01", length_at) + 1
+        end = body_at + int(data[length_at : body_at - 1])
+        whole = data[start : end + 7]
+        assert whole[-7:] == b"10=%03d\x01" % (sum(whole[:-7]) % 256), whole
         heard.append(Heard(whole))
-        data = data[end + 7 :]
+        start = end + 7
     return heard
 
 
