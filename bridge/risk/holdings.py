@@ -67,15 +67,15 @@ def day_traded(order: Order) -> bool:
 class Line:
     """One working order, as it is reserved. `qty` at worst, money per unit as risk valued it when it let it pass.
 
-    While a replace is unanswered the worse of old and new value counts. `hidden` is the part of `funds` that the
-    broker's statement does not show yet.
+    While a replace is unanswered the worse of old and new value counts.
     """
 
     __slots__ = (
+        "acked",
         "acked_ns",
         "buy",
+        "fresh",
         "funds",
-        "hidden",
         "holding",
         "link",
         "margin",
@@ -98,8 +98,15 @@ class Line:
         self.rated = False  # True once risk, or nobody, has said what it is worth
         self.now = Rates()  # of the terms that stand
         self.next: Rates | None = None  # of the terms asked for
-        self.value = self.margin = self.funds = self.hidden = ZERO
-        self.acked_ns = 0  # when the broker acknowledged what is reserved, 0 while it has not
+        self.value = self.margin = self.funds = ZERO
+        self.fresh = ZERO  # part of funds that the broker has not acknowledged
+        self.acked = ZERO  # part that it has, at `acked_ns`, and that its statement does not show yet
+        self.acked_ns = 0
+
+    @property
+    def hidden(self) -> Decimal:
+        """The part of `funds` that the broker's statement does not show yet."""
+        return self.acked + self.fresh
 
     @property
     def unvalued(self) -> bool:
@@ -281,21 +288,31 @@ class AccountBook:
             funds = money(qty * max(now.funds, pending.funds))
         self.value += value - line.value
         self.margin += margin - line.margin
-        hidden = line.hidden
-        if funds > line.funds:
-            hidden += funds - line.funds
-        elif hidden > funds:
-            hidden = funds
-        moved = line.hidden - hidden
-        if filled and moved > 0:
-            self._spent.append((now_ns, moved))  # the money is gone, and no statement shows that yet
+        more = funds - line.funds
+        if more > 0:
+            line.fresh += more
+            self.hidden += more
+        elif more:
+            self._take(line, -more, now_ns, filled)
+        self.funds += more
+        line.value, line.margin, line.funds = value, margin, funds
+
+    def _take(self, line: Line, less: Decimal, now_ns: int, filled: bool) -> None:
+        """A line needs less: first what statements show, then what they will, last what nobody has acknowledged."""
+        less -= min(less, line.funds - line.hidden)
+        acked = min(less, line.acked)
+        fresh = less - acked
+        line.acked -= acked
+        line.fresh -= fresh
+        if filled and less:
+            self._spent.append((now_ns, less))  # the money is gone, and no statement shows that yet
         else:
-            self.hidden -= moved
-        self.funds += funds - line.funds
-        line.value, line.margin, line.funds, line.hidden = value, margin, funds, hidden
+            self.hidden -= less
 
     def acknowledged(self, line: Line, now_ns: int) -> None:
         """The broker has it: statements from `SHOWN_AFTER_NS` later on show it."""
+        line.acked += line.fresh
+        line.fresh = ZERO
         line.acked_ns = now_ns
         self._acks.append((now_ns, line))
 
@@ -307,8 +324,8 @@ class AccountBook:
             while acks and acks[0][0] + SHOWN_AFTER_NS < taken_ns:
                 acked_ns, line = acks.popleft()
                 if line.acked_ns == acked_ns:
-                    self.hidden -= line.hidden
-                    line.hidden = ZERO
+                    self.hidden -= line.acked
+                    line.acked = ZERO
             while spent and spent[0][0] + SHOWN_AFTER_NS < taken_ns:
                 self.hidden -= spent.popleft()[1]
         return self.hidden

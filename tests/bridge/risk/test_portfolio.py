@@ -88,8 +88,8 @@ class History:
         self.draw = data.draw
 
     def step(self) -> None:
-        orders = list(self.world.blotter.orders())
-        order = self.draw(st.sampled_from(orders)) if orders else None
+        ids = [order.order_id for order in self.world.blotter.orders()]
+        order = self.world.blotter.order(self.draw(st.sampled_from(ids))) if ids else None
         names = ["place", "place", "wait", "adopt"]
         if order is not None and order.routed:
             names += ["fill", "fill", "bust", "correct", "commission"] if order.order_qty is not None else []
@@ -174,7 +174,7 @@ class History:
     def bust(self, order: Any) -> None:
         live = self.executions(order)
         if live:
-            was = self.draw(st.sampled_from(live))
+            was = live[self.number(0, len(live) - 1)]
             self.world.ids += 1
             name = f"T{self.world.ids}"
             self.world.commit(
@@ -190,7 +190,7 @@ class History:
     def correct(self, order: Any) -> None:
         live = self.executions(order)
         if live:
-            was = self.draw(st.sampled_from(live))
+            was = live[self.number(0, len(live) - 1)]
             self.world.ids += 1
             name = f"T{self.world.ids}"
             self.world.commit(
