@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bridge.control_commands import OrderChange
+from bridge.control_answers import OrderChange
 from bridge.orders.events import Scope, TradingState
 from bridge.outputs.http.principal import Role
 from bridge.outputs.http.text import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bridge.control_commands import KillReport, LimitState, MarketState, RiskState
+from bridge.control_answers import KillReport, LimitState, MarketState, RiskState
 from bridge.journal.encoding import OrderState
 from bridge.orders.events import Cost, Entry, Mode, Scope, Source, TradingState
 from bridge.orders.market import Instrument

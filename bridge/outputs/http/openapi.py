@@ -90,12 +90,11 @@ class _Schemas:
 
     def __init__(self, types: list[Any]) -> None:
         unique = list(dict.fromkeys(types))
-        schemas, components = msgspec.json.schema_components(unique, ref_template=REF)
+        schemas, self.components = schemas_of(unique)
         self._of = dict(zip(unique, schemas, strict=True))
-        self.components: dict[str, Json] = _polished(components)
 
     def of(self, kind: Any) -> Json:
-        schema: Json = _polished(self._of[kind])
+        schema: Json = self._of[kind]
         return schema
 
     def any_of(self, kinds: list[Any]) -> Json:
@@ -107,10 +106,16 @@ class _Schemas:
         return schema.get("properties", {}), set(schema.get("required", ()))
 
 
-def _polished(schema: Any) -> Any:
+def schemas_of(kinds: list[Any]) -> tuple[list[Json], dict[str, Json]]:
+    """(schema of each type, schemas of everything they refer to by name)."""
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=REF)
+    return polished(schemas), polished(components)
+
+
+def polished(schema: Any) -> Any:
     """Patterns as JSON Schema reads them, Decimals with theirs, one line per description."""
     if isinstance(schema, dict):
-        changed = {name: _polished(value) for name, value in schema.items()}
+        changed = {name: polished(value) for name, value in schema.items()}
         if changed.get("format") == "decimal":
             changed.setdefault("pattern", DECIMAL)
         if isinstance(changed.get("pattern"), str):
@@ -119,7 +124,7 @@ def _polished(schema: Any) -> Any:
             changed["description"] = inspect.cleandoc(changed["description"])
         return changed
     if isinstance(schema, (list, tuple)):
-        return [_polished(value) for value in schema]
+        return [polished(value) for value in schema]
     return schema
 
 

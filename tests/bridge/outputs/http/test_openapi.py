@@ -13,6 +13,7 @@ import httpx
 import msgspec
 import pytest
 
+from bridge.outputs.http import asyncapi
 from bridge.outputs.http.app import ROOT, V1
 from bridge.outputs.http.openapi import described, document
 from bridge.outputs.http.principal import Role
@@ -37,6 +38,19 @@ def schemathesis() -> list[str] | None:
 
 def test_the_checked_in_description_is_the_one_served() -> None:
     assert (DOCS / "openapi.json").read_bytes() == document(version("fixbridge")), "make docs writes it anew"
+
+
+def test_the_checked_in_description_of_mqtt_and_websocket_is_the_generated_one() -> None:
+    assert (DOCS / "asyncapi.yaml").read_bytes() == asyncapi.document(version("fixbridge")), "make docs writes it anew"
+
+
+def test_every_frame_and_topic_is_described() -> None:
+    description = asyncapi.described("1")
+    assert set(description["channels"]["stream"]["messages"]) == {
+        kind.__name__ for kind in (*asyncapi.CLIENT, *asyncapi.SERVER)
+    }
+    assert description["channels"]["events"]["address"] == "fixbridge/{bridge}/events/{account}/{type}/{symbol}"
+    assert description["components"]["schemas"]["Subscribed"]["required"] == ["op", "id", "from"]
 
 
 def test_every_route_is_described_and_every_reference_leads_somewhere() -> None:

@@ -457,7 +457,7 @@ async def test_a_client_that_takes_nothing_is_closed_and_holds_up_nobody(
     house: House, connect: Connect, rest: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "STALLED", 0.5)
-    lazy = await connect(max_queue=1)
+    lazy = await connect(max_queue=1, close_timeout=0.1)
     await lazy.say(op="subscribe", id=1, after=0)
     lazy.socket.transport.pause_reading()
     quick = await connect()
