@@ -111,7 +111,7 @@ class Exchange:
                 continue
             if order.expires is not None:
                 self._at(order.expires, "expire", order.no)
-            if order.at_once:
+            if order.at_once and order.triggered:
                 self.happened(Canceled(now, order.no, None, "The exchange was restarted"))
             else:
                 self.place(order)
