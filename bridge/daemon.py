@@ -56,6 +56,7 @@ RECONCILE_EVERY = 60.0
 SETTLE_EVERY = 2.0
 STATEMENT_EVERY = 5.0
 RISK_EVERY = 0.25
+PROVE_EVERY = 10.0
 VITALS_EVERY = 1.0
 KILL_FLAG = "KILL"
 
@@ -101,6 +102,7 @@ class Daemon:
         faults.point("daemon.connected")
         self.risk_desk.resume_kills()
         await self._risk_tick()
+        self._self_test()
         await self._open_ports()
         self._watch()
         log.info("started", fix_port=self.acceptor.port, seq=self.journal.durable, epoch=self.journal.epoch)
@@ -261,6 +263,7 @@ class Daemon:
         self._every(VITALS_EVERY, self._tell_vitals)
         self._every(STATEMENT_EVERY, self._statements, at_once=True)
         self._every(RISK_EVERY, self._risk_tick)
+        self._every(PROVE_EVERY, self._prove_sums)
         self._every(RECONCILE_EVERY, self._reconcile)
         self._every(SETTLE_EVERY, self.reconciler.settle_unknown)
 
@@ -370,6 +373,23 @@ class Daemon:
             for statement in accounts:
                 self.desk.state_account(statement)
             self.desk.state_positions(positions)
+
+    def _self_test(self) -> None:
+        """One synthetic order at each risk rule; an account on which a rule stays silent may only cancel."""
+        brokers = {name: terms.broker for name, terms in self.desk.accounts.items()}
+        said, halts = self.risk_watch.self_test(brokers, self.clock.utc_ns())
+        if halts:
+            log.critical(
+                "risk self-test failed", silent=[f"{each.rule} {each.name}" for each in said if not each.fired]
+            )
+            self.engine.record(*halts)
+
+    async def _prove_sums(self) -> None:
+        """Reservations are the sum of working orders, or nothing may be opened."""
+        halts = self.risk_watch.prove(self.desk.blotter.open_orders())
+        if halts:
+            log.critical("risk sums are wrong", reason=halts)
+            self.engine.record(*halts)
 
     async def _risk_tick(self) -> None:
         """Trading days that begin, losses that latch; and marks kept fresh, so that orders need not wait for them."""

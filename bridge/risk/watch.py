@@ -4,7 +4,7 @@ The engine asks after each commit (`due`, nearly always nothing) and a few times
 comes back. Nothing here changes state: the entries do, so a restart finds everything as it was.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -12,10 +12,12 @@ import msgspec
 
 from bridge.interfaces import View
 from bridge.orders.events import DayOpened, Event, Scope, TradingHalted, TradingState
+from bridge.orders.order import Order
 from bridge.orders.reports import BrokerAccount
 from bridge.risk.chain import RiskChain
 from bridge.risk.holdings import AccountBook
 from bridge.risk.limits import Bound, Table
+from bridge.risk.selftest import Fired, halt_for, self_test
 from bridge.risk.states import SEVERITY
 
 REFRESH_AHEAD_NS = 1_000_000_000
@@ -37,6 +39,7 @@ class Watch:
     """The watch over all accounts of one engine."""
 
     def __init__(self, chain: RiskChain) -> None:
+        self._chain = chain
         self._portfolio = chain.portfolio
         self._marks = chain.marks
 
@@ -64,6 +67,29 @@ class Watch:
                 events += self._losses(book, statement, day, view, flatten)
         self._marks.refresh(view, REFRESH_AHEAD_NS, REFRESH_MOST)
         return Decisions(tuple(events), tuple(flatten)) if events or flatten else NOTHING
+
+    def prove(self, orders: Iterable[Order]) -> tuple[Event, ...]:
+        """Compare what is reserved with `orders`, which are all working orders; every 10 s. Where they differ no limit
+        can be trusted any more, so nothing may be opened until a person has looked.
+        """
+        wrong = self._portfolio.discrepancies(orders)
+        if not wrong or SEVERITY[self._portfolio.states.of(Scope.GLOBAL, "")] >= SEVERITY[TradingState.CANCEL_ONLY]:
+            return ()
+        return (TradingHalted(scope=Scope.GLOBAL, who="sum check", reason="; ".join(wrong[:3])),)
+
+    def self_test(self, accounts: Mapping[str, str], now_ns: int) -> tuple[list[Fired], tuple[Event, ...]]:
+        """Fire a synthetic order at each rule on each account (name → broker): everything said, and the halts of
+        accounts on which a rule stayed silent. Run at start, before any port opens.
+        """
+        said: list[Fired] = []
+        halts: list[Event] = []
+        for account, broker in accounts.items():
+            results = self_test(self._chain, account, broker, now_ns)
+            said += results
+            halt = halt_for(account, results)
+            if halt is not None:
+                halts.append(halt)
+        return said, tuple(halts)
 
     def _table(self, book: AccountBook, view: View) -> Table:
         return self._portfolio.limits.table(book, None, view.now_ns)

@@ -57,3 +57,19 @@ def test_halts_that_are_due_come_with_the_tick(world):
         world.place(Side.BUY, "AAPL", 1, 200, strategy="slow")
     events = Watch(world.chain).tick(world.desk, ["ACC1"]).events
     assert [(event.scope, event.state) for event in events] == [(Scope.STRATEGY, TradingState.CANCEL_ONLY)]
+
+
+def test_where_reservations_and_working_orders_differ_nothing_may_be_opened(world):
+    watch = Watch(world.chain)
+    world.place(Side.BUY, "AAPL", 10, 99)
+    assert watch.prove(world.blotter.open_orders()) == ()
+    world.portfolio.holding("ACC1", "AAPL").buy += 1
+    world.commit(*watch.prove(world.blotter.open_orders()))
+    assert world.code(Side.BUY, "AAPL", 1, 98) == "R27 HALTED"
+    assert watch.prove(world.blotter.open_orders()) == ()
+
+
+def test_the_self_test_says_everything_and_halts_nobody_when_all_rules_fire(world):
+    said, halts = Watch(world.chain).self_test({"ACC1": "paper", "ACC2": "paper"}, world.desk.now_ns)
+    assert len(said) == 2 * 31
+    assert halts == ()
