@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, controls, decode, demo, desk, journal, orders, run, status
+from bridge.cli import configuration, controls, decode, demo, desk, journal, orders, run, status, tokens
 from bridge.cli.output import console
 
 DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
@@ -56,6 +56,7 @@ app.command(rich_help_panel=LOOK)(controls.kill)
 app.command(rich_help_panel=LOOK)(controls.resume)
 app.add_typer(journal.journal_app, name="journal", rich_help_panel=EVIDENCE)
 app.command(rich_help_panel=EVIDENCE)(decode.decode)
+app.add_typer(tokens.token_app, name="token", rich_help_panel=OTHER)
 app.command(rich_help_panel=OTHER)(configuration.password)
 app.command(rich_help_panel=OTHER)(configuration.version)
 

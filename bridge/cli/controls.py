@@ -170,9 +170,13 @@ def set_limit(
         reason=reason,
         expiry=datetime.now(UTC) + timedelta(hours=hours) if hours is not None else None,
     )
-    since = f" from {state.effective:%H:%M:%S}" if state.effective else ""
-    until = f" until {state.expiry:%Y-%m-%d %H:%M:%S}" if state.expiry else ""
-    console().print(f"{state.rule} {_where(state.scope, state.name)}: {state.value}{since}{until}", markup=False)
+    until = f" until {state.expiry:%Y-%m-%d %H:%M:%S} UTC" if state.expiry else ""
+    where = f"{state.rule} {_where(state.scope, state.name)}"
+    if state.effective is not None and state.effective > datetime.now(UTC):
+        text = f"{where}: {value} from {state.effective:%H:%M:%S} UTC{until}, for it may loosen; now {state.value}"
+    else:
+        text = f"{where}: {state.value}{until}"
+    console().print(text, markup=False)
 
 
 @risk_app.command()

@@ -3,14 +3,13 @@
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from bridge.cli.output import ExitCode, Json, console, fail
+from bridge.cli.output import ExitCode, Json, console, fail, moment
 from bridge.fixlog import LogLine, read
 from fixspec.dictionary import FIX44
 
@@ -45,7 +44,7 @@ def decode(
     Takes this daemon's logs ([b]var/log[/b]), QuickFIX's, and bare messages with SOH or | between the fields.
     """
     types = {_msg_type(name) for name in msg_type or ()}
-    begin, end = _time(since), _time(until)
+    begin, end = moment(since), moment(until)
     if str(file) != "-" and not file.is_file():
         fail(f"{file} is no file", ExitCode.USAGE)
     shown = 0
@@ -112,13 +111,3 @@ def _msg_type(name: str) -> str:
     if not found:
         fail(f"--type {name}: FIX 4.4 has no such message", ExitCode.USAGE)
     return found[0]
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"{text} is no time; write 2026-11-24T14:00 (UTC)", ExitCode.USAGE)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

@@ -1,10 +1,9 @@
-"""`tail` and `journal`: the entries as they are, as they come, checked, and exported."""
+"""`tail` and `journal`: the entries as they are, as they come, checked, replayed, and exported."""
 
-import csv
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,17 +13,17 @@ from rich.text import Text
 
 from bridge.cli.book import released
 from bridge.cli.loading import Config, DataDir, Set, settings
-from bridge.cli.output import Csv, ExitCode, Json, console, fail, form, rows
+from bridge.cli.orders import ORDER_COLUMNS
+from bridge.cli.output import Csv, ExitCode, Json, Yes, console, fail, form, moment, rows
 from bridge.interfaces import JournalError
-from bridge.journal.encoding import decode, outward_of
-from bridge.journal.errors import JournalDamaged
-from bridge.journal.format import first_seq, segments
+from bridge.journal import evidence
+from bridge.journal import export as exporting
+from bridge.journal import repair as repairing
+from bridge.journal.encoding import decode, order_state, outward_of
+from bridge.journal.export import Format
 from bridge.journal.head import HeadReader
 from bridge.journal.reader import JournalReader
-from bridge.journal.snapshot import snapshots
-from bridge.journal.state import blotter_at
-from bridge.orders.blotter import Blotter
-from bridge.orders.order import Order
+from bridge.journal.state import blotter_at, fold
 from bridge.settings import Settings
 
 journal_app = typer.Typer(no_args_is_help=True, help="The book of record: list, print, verify, replay, export.")
@@ -82,25 +81,22 @@ def list_(
     config: Config = None, data_dir: DataDir = None, set_: Set = None, as_json: Json = False, as_csv: Csv = False
 ) -> None:
     """List segments and snapshots."""
-    found = settings(config, data_dir, set_)
-    if not found.journal_dir.is_dir():
-        fail(f"no journal in {found.journal_dir}; name the data directory with --data-dir")
-    names = [path.name for path in found.journal_dir.iterdir()]
-    shown = [_file(found.journal_dir / name, "segment", first_seq(name)) for name in segments(names)]
-    shown += [_file(found.journal_dir / name, "snapshot", seq) for seq, name in snapshots(names)]
+    found = _present(settings(config, data_dir, set_))
+    listing = evidence.ls(found.journal_dir)
+    shown: list[dict[str, Any]] = [
+        {**msgspec.to_builtins(row), "file": row.name, "kind": "segment"} for row in listing.segments
+    ]
+    shown += [
+        {"file": row.name, "kind": "snapshot", "last_seq": row.seq, "size": row.size, "whole": row.valid}
+        for row in listing.snapshots
+    ]
     rows(
-        ("file", "kind", "seq", "bytes", "changed"),
+        ("file", "kind", "first_seq", "last_seq", "size", "began", "epoch", "whole"),
         shown,
         form=form(as_json=as_json, as_csv=as_csv),
-        right=("seq", "bytes"),
+        right=("first_seq", "last_seq", "size", "epoch"),
         empty=f"{found.journal_dir} holds no segment",
     )
-
-
-def _file(path: Path, kind: str, seq: int | None) -> dict[str, Any]:
-    status = path.stat()
-    changed = datetime.fromtimestamp(status.st_mtime).astimezone().isoformat(timespec="seconds")
-    return {"file": path.name, "kind": kind, "seq": seq, "bytes": status.st_size, "changed": changed}
 
 
 @journal_app.command()
@@ -122,130 +118,147 @@ def cat(
 
 
 @journal_app.command()
-def verify(config: Config = None, data_dir: DataDir = None, set_: Set = None) -> None:
-    """Read everything: the checksums' chain, the order of the numbers, and that it folds. Exits 6 when damaged.
-
-    May run beside a daemon: it looks up to what was released and changes nothing.
-    """
-    found = settings(config, data_dir, set_)
-    upto = released(found)
-    count, last, began = 0, 0, time.monotonic()
-    book = Blotter()
-    try:
-        for number, record in JournalReader(found.journal_dir).records(0, upto):
-            if number <= last:
-                fail(f"entry {number} follows {last}: numbers must rise", ExitCode.PROBLEMS_FOUND)
-            book.apply(decode(record))
-            count, last = count + 1, number
-    except JournalDamaged as error:
-        fail(str(error), ExitCode.PROBLEMS_FOUND)
-    except JournalError as error:
-        fail(str(error))
-    except (ValueError, KeyError, LookupError, AssertionError) as error:
-        fail(f"entry after {last} does not fold: {type(error).__name__}: {error}", ExitCode.PROBLEMS_FOUND)
-    if last < upto:
-        fail(f"the journal ends at {last}, but {upto} was released", ExitCode.PROBLEMS_FOUND)
-    seconds = time.monotonic() - began
-    orders = sum(1 for _ in book.orders())
-    console().print(f"{count} entries up to seq {last}, {orders} orders: whole ({seconds:.1f} s)", markup=False)
-
-
-@journal_app.command()
-def replay(
-    upto: Annotated[
-        int | None, typer.Option("--upto", metavar="SEQ", help="The book as it was after this entry.")
-    ] = None,
+def verify(
+    fold_again: Annotated[
+        bool, typer.Option("--fold", help="Also fold everything again and compare with each snapshot.")
+    ] = False,
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
     as_json: Json = False,
 ) -> None:
-    """Fold the journal from its first entry, compare with the newest snapshot's way, and say what the book holds."""
-    found = settings(config, data_dir, set_)
-    end = released(found) if upto is None else upto
-    book = Blotter()
+    """Check every line, the chain over all segments, the numbers and the snapshots. Exits 6 when something is damaged.
+
+    Changes nothing and may run beside a daemon. A torn tail is no damage: a start cuts it.
+    """
+    found = _present(settings(config, data_dir, set_))
+    began = time.monotonic()
     try:
-        for entry in JournalReader(found.journal_dir).read(0, end):
-            book.apply(entry)
-        quick = blotter_at(found.journal_dir, end)
+        verdict = evidence.verify(found.journal_dir, fold=fold if fold_again else None)
     except JournalError as error:
         fail(str(error))
-    same = _state(book) == _state(quick)
-    told = {"upto": end, "orders": sum(1 for _ in book.orders()), "open": sum(1 for _ in book.open_orders())}
-    told |= {"positions": sum(1 for position in book.positions() if position.qty), "same_from_snapshot": same}
-    rows(tuple(told), [told], form=form(as_json=as_json), right=tuple(told))
-    if not same:
-        fail("the fold from the first entry and the one from the snapshot differ", ExitCode.PROBLEMS_FOUND)
+    if as_json:
+        print(msgspec.json.encode(verdict).decode())
+    for fault in verdict.faults:
+        console(stderr=True).print(
+            f"{fault.file} at byte {fault.offset}, after seq {fault.seq}: {fault.text}", markup=False
+        )
+    if not verdict.good:
+        fail("the journal is damaged; see `fixbridge journal repair`", ExitCode.PROBLEMS_FOUND)
+    if not as_json:
+        torn = f", a torn tail of {verdict.torn} bytes that a start will cut" if verdict.torn else ""
+        what = f"{verdict.entries} entries in {verdict.segments} segment(s) up to seq {verdict.last_seq}"
+        snaps = f", {len(verdict.snapshots)} snapshot(s)"
+        console().print(f"{what}{snaps}{torn}: whole ({time.monotonic() - began:.1f} s)", markup=False)
 
 
-def _state(book: Blotter) -> tuple[list[Order], list[Any]]:
-    orders = sorted(book.orders(), key=lambda order: order.order_id)
-    return orders, sorted(book.positions(), key=lambda position: (position.account, position.symbol))
+@journal_app.command()
+def replay(
+    upto: Annotated[int | None, typer.Option("--upto", metavar="SEQ", help="The book after this entry.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="The book just before that moment, UTC.")] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Fold the journal to a given moment and print the positions and working orders as they were."""
+    found = _present(settings(config, data_dir, set_))
+    try:
+        book = evidence.replay(found.journal_dir, upto=upto, until=moment(until))
+    except JournalError as error:
+        fail(str(error))
+    wanted = form(as_json=as_json)
+    if not as_json:
+        total = sum(1 for _ in book.orders())
+        console().print(f"{total} orders, {sum(1 for _ in book.open_orders())} working", markup=False)
+    rows(
+        ("account", "symbol", "qty", "avg_px", "realised", "fees"),
+        [msgspec.to_builtins(held) for held in book.positions() if held.qty],
+        form=wanted,
+        right=("qty", "avg_px", "realised", "fees"),
+    )
+    rows(
+        ORDER_COLUMNS,
+        [msgspec.to_builtins(order_state(order)) for order in book.open_orders()],
+        form=wanted,
+        right=("order_id", "order_qty", "price", "stop_px", "cum_qty", "avg_px"),
+    )
+
+
+@journal_app.command()
+def repair(
+    config: Config = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be given up.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Cut a damaged journal behind its last good entry and keep what is taken away. For people, after a look.
+
+    Entries that were promised to be kept are given up: compare with every broker afterwards.
+    """
+    found = _present(settings(config, data_dir, set_))
+    try:
+        plan = repairing.plan(found.journal_dir)
+        if plan is None:
+            console().print("nothing is damaged")
+            return
+        console().print(f"{plan.file} is damaged at byte {plan.offset}: {plan.reason}", markup=False)
+        console().print(
+            f"kept up to seq {plan.kept_seq}; given up what follows, {plan.salvaged} entries of it are still readable; "
+            f"numbers go on at {plan.next_seq}; moved aside: {', '.join(plan.moved) or 'nothing else'}",
+            markup=False,
+        )
+        if dry_run:
+            return
+        if not yes and typer.prompt("Type repair to go on") != "repair":
+            fail("nothing was done")
+        done = repairing.repair(found.journal_dir, now=datetime.now(UTC))
+    except (JournalError, OSError) as error:
+        fail(str(error))
+    console().print(f"repaired; what was taken away is in {done.aside if done else ''}", markup=False)
 
 
 @journal_app.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="Where to write it: .jsonl (as published) or .csv (one event a row).")],
+    file: Annotated[Path, typer.Argument(help="A new file: .csv, .sqlite, .parquet, or .jsonl as published.")],
     after: After = 0,
-    account: Account = None,
-    types: Type = None,
+    upto: Annotated[int | None, typer.Option("--upto", metavar="SEQ", help="Only entries up to this number.")] = None,
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
 ) -> None:
-    """Write entries to a file for other tools."""
-    found = settings(config, data_dir, set_)
-    if file.suffix not in (".jsonl", ".csv"):
-        fail(f"{file}: the name must end with .jsonl or .csv", ExitCode.USAGE)
-    count = 0
+    """Write entries to a file for other tools; quantities and prices stay decimal text."""
+    found = _present(settings(config, data_dir, set_))
+    kinds: dict[str, Format] = {".csv": "csv", ".sqlite": "sqlite", ".parquet": "parquet"}
+    end = released(found) if upto is None else min(upto, released(found))
     try:
-        with file.open("w", newline="", encoding="utf-8") as out:
-            wanted = ((told, line) for told, line in _outward(found, after, None) if _wanted(told, account, types))
-            if file.suffix == ".jsonl":
-                for _, line in wanted:
-                    out.write(line.decode() + "\n")
-                    count += 1
-            else:
-                table = csv.DictWriter(out, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
-                table.writeheader()
-                for told, _ in wanted:
-                    table.writerow(_flat(told))
-                    count += 1
+        if file.suffix == ".jsonl":
+            count = _export_lines(found, file, after, end)
+        elif file.suffix in kinds:
+            count = exporting.export(found.journal_dir, file, kinds[file.suffix], after=after, upto=end)
+        else:
+            fail(f"{file}: the name must end with .csv, .sqlite, .parquet or .jsonl", ExitCode.USAGE)
+    except JournalError as error:
+        fail(str(error))
     except OSError as error:
         fail(f"{file} cannot be written: {error.strerror}")
     console().print(f"{count} entries written to {file}", markup=False)
 
 
-CSV_COLUMNS = (
-    "seq",
-    "time",
-    "type",
-    "order_id",
-    "session_id",
-    "cl_ord_id",
-    "account",
-    "symbol",
-    "side",
-    "ord_type",
-    "time_in_force",
-    "order_qty",
-    "price",
-    "stop_px",
-    "broker",
-    "ord_status",
-    "cum_qty",
-    "leaves_qty",
-    "avg_px",
-    "exec_id",
-    "last_qty",
-    "last_px",
-    "code",
-    "text",
-)
+def _export_lines(found: Settings, file: Path, after: int, upto: int) -> int:
+    count = 0
+    with file.open("xb") as out:
+        for _, line in _outward(found, after, upto):
+            out.write(line + b"\n")
+            count += 1
+    return count
 
 
-def _flat(told: dict[str, Any]) -> dict[str, Any]:
-    return {**told.get("order", {}), **told["event"], "seq": told["seq"], "time": told["time"]}
+def _present(found: Settings) -> Settings:
+    if not found.journal_dir.is_dir():
+        fail(f"no journal in {found.journal_dir}; name the data directory with --data-dir")
+    return found
 
 
 def _outward(found: Settings, after: int, upto: int | None) -> Iterator[tuple[dict[str, Any], bytes]]:

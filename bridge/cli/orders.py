@@ -239,7 +239,7 @@ def _number(what: str, text: str | None) -> Decimal | None:
 
 
 def _answer(found: Settings, answer: OrderAnswer, *, as_json: bool) -> None:
-    """Print the order as the broker's first word leaves it, or as it is when none comes within two seconds."""
+    """Print the order as the broker leaves it, or as it is when nothing came within two seconds."""
     order = _after_the_brokers_word(found, answer)
     if as_json:
         print(msgspec.json.encode(order).decode())
@@ -253,11 +253,10 @@ def _answer(found: Settings, answer: OrderAnswer, *, as_json: bool) -> None:
 
 
 def _after_the_brokers_word(found: Settings, answer: OrderAnswer) -> OrderState:
-    waiting = (OrdStatus.PENDING_NEW, OrdStatus.PENDING_REPLACE, OrdStatus.PENDING_CANCEL)
     state, deadline = answer.order, time.monotonic() + 2.0
     book, seq = blotter_at(found.journal_dir, answer.seq), answer.seq
     reader = JournalReader(found.journal_dir)
-    while state.ord_status in waiting and time.monotonic() < deadline:
+    while _unsettled(state) and time.monotonic() < deadline:
         upto = released(found)
         for entry in reader.read(seq, upto) if upto > seq else ():
             book.apply(entry)
@@ -266,6 +265,14 @@ def _after_the_brokers_word(found: Settings, answer: OrderAnswer) -> OrderState:
         state = order_state(order) if order is not None else state
         time.sleep(0.01)
     return state
+
+
+def _unsettled(order: OrderState) -> bool:
+    """Whether the broker will soon have more to say: to a request, or to an order that does not rest."""
+    if order.ord_status in (OrdStatus.PENDING_NEW, OrdStatus.PENDING_REPLACE, OrdStatus.PENDING_CANCEL):
+        return True
+    working = order.ord_status in (OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED)
+    return working and (order.ord_type is OrdType.MARKET or order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK))
 
 
 def _line(order: OrderState) -> str:

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Annotated, Any, NoReturn
@@ -127,6 +127,17 @@ def cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return str(value)
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time given on the command line, UTC unless it says otherwise."""
+    if text is None:
+        return None
+    try:
+        time_ = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{text} is no time; write 2026-11-24T14:00 (UTC)", ExitCode.USAGE)
+    return time_.replace(tzinfo=UTC) if time_.tzinfo is None else time_
 
 
 def _short(text: str) -> str:

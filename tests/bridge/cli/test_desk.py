@@ -3,10 +3,13 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from tests.bridge.cli.conftest import Running, fixbridge, rows
+from tests.bridge.cli.conftest import Running, environment, fixbridge, rows
 
 
 def enter(daemon: Running, *order: str) -> int:
@@ -125,13 +128,16 @@ def test_controls_want_one_scope_and_a_reason(daemon):
 
 
 def test_a_limit_is_changed_through_the_audited_door(daemon):
-    said = daemon.run("risk", "set", "R02", "50", "--symbol", "CVX", "--reason", "test")
-    assert said.returncode == 0, said.stderr
-    refused = daemon.run("orders", "new", "buy", "CVX", "51")
+    said = daemon.run("risk", "set", "R02", "5", "--symbol", "CVX", "--reason", "test")
+    assert said.stdout == "R02 symbol CVX: 5\n", said.stderr
+    refused = daemon.run("orders", "new", "buy", "CVX", "6")
     assert refused.returncode == 3
-    assert "over limit 50" in refused.stderr
+    assert "over limit 5 " in refused.stderr
+    loosened = daemon.run("risk", "set", "R02", "20000", "--symbol", "CVX", "--reason", "test")
+    assert "for it may loosen; now 5" in loosened.stdout
+    assert daemon.run("orders", "new", "buy", "CVX", "6").returncode == 3
     rules = [json.loads(line) for line in daemon.run("risk", "limits", "--json").stdout.splitlines()]
-    assert any(rule["rule"] == "R02" and rule.get("name") == "CVX" and rule["value"] == "50" for rule in rules)
+    assert any(rule["rule"] == "R02" and rule.get("name") == "CVX" and rule["value"] == "5" for rule in rules)
     entries = [
         json.loads(line) for line in daemon.run("journal", "cat", "-t", "limit_changed", "--json").stdout.splitlines()
     ]
@@ -167,11 +173,16 @@ def test_the_broker_agrees_with_the_book(daemon):
 
 def test_the_journal_verifies_replays_and_exports(daemon, tmp_path):
     enter(daemon, "buy", "DIS", "1")
-    assert ": whole (" in daemon.run("journal", "verify").stdout
-    assert json.loads(daemon.run("journal", "replay", "--json").stdout)["same_from_snapshot"] is True
-    assert daemon.run("journal", "export", str(tmp_path / "all.csv"), "--type", "order_filled").returncode == 0
+    assert ": whole (" in daemon.run("journal", "verify", "--fold").stdout
+    before = daemon.run("journal", "replay", "--upto", "4")
+    assert "0 orders, 0 working" in before.stdout
+    assert "DIS" in daemon.run("journal", "replay").stdout
+    assert daemon.run("journal", "export", str(tmp_path / "all.csv")).returncode == 0
     with (tmp_path / "all.csv").open() as file:
-        assert any(row["symbol"] == "DIS" and row["last_qty"] == "1" for row in csv.DictReader(file))
+        assert any(row["symbol"] == "DIS" and row["type"] == "order_received" for row in csv.DictReader(file))
+    assert daemon.run("journal", "export", str(tmp_path / "all.jsonl")).returncode == 0
+    last = (tmp_path / "all.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["order"]["symbol"] == "DIS"
     assert daemon.run("journal", "export", str(tmp_path / "all.xls")).returncode == 2
     names = [row["file"] for row in rows(daemon.run("journal", "ls", "--csv").stdout)]
     assert any(name.endswith(".journal") for name in names)
@@ -188,6 +199,12 @@ def test_a_damaged_journal_exits_6_and_names_the_place(daemon, tmp_path):
     said = fixbridge("journal", "verify", "--data-dir", str(copy))
     assert said.returncode == 6, said.stdout
     assert segment.name in said.stderr
+    planned = fixbridge("journal", "repair", "--dry-run", "--data-dir", str(copy))
+    assert f"{segment.name} is damaged at byte" in planned.stdout
+    assert fixbridge("journal", "verify", "--data-dir", str(copy)).returncode == 6
+    assert fixbridge("journal", "repair", "--data-dir", str(copy), stdin="no\n").returncode == 1
+    assert fixbridge("journal", "repair", "--yes", "--data-dir", str(copy)).returncode == 0
+    assert fixbridge("journal", "verify", "--data-dir", str(copy)).returncode == 0
 
 
 def test_the_demo_trades_over_fix_and_leaves_in_order(daemon):
@@ -213,3 +230,35 @@ def test_the_daemons_own_fix_log_can_be_decoded(daemon):
     assert said.returncode == 0, said.stderr
     assert "NewOrderSingle(D)" in said.stdout
     assert "Side(54)=1 buy" in said.stdout
+
+
+def test_tail_shows_an_entry_as_it_comes_and_says_how_to_go_on(daemon):
+    command = [sys.executable, "-m", "bridge", "tail", "--json", "--type", "order_received"]
+    tail = subprocess.Popen(
+        [*command, "--after", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(FIXBRIDGE_DATA_DIR=str(daemon.data_dir)),
+    )
+    assert tail.stdout is not None
+    order = enter(daemon, "buy", "HD", "1")
+    told = next(entry for line in tail.stdout if (entry := json.loads(line))["seq"] == order)
+    assert told["order"]["symbol"] == "HD"
+    tail.send_signal(signal.SIGINT)
+    _, errors = tail.communicate(timeout=10)
+    assert "go on with --after " in errors
+
+
+def test_a_token_is_made_listed_and_revoked_and_its_secret_shown_once(tmp_path):
+    where = ("--data-dir", str(tmp_path))
+    made = fixbridge("token", "new", "desk", "--role", "trade", "--account", "PAPER", *where)
+    assert made.stdout.startswith("fbt_")
+    listed = fixbridge("token", "ls", *where)
+    assert "desk" in listed.stdout
+    assert made.stdout.strip() not in listed.stdout
+    assert fixbridge("token", "new", "desk", "--role", "read", *where).returncode == 1
+    assert fixbridge("token", "new", "two", "--role", "read", "--account", "NOPE", *where).returncode == 1
+    assert fixbridge("token", "revoke", "desk", *where, stdin="desk\n").returncode == 0
+    assert "desk" not in fixbridge("token", "ls", *where).stdout
+    assert fixbridge("token", "revoke", "desk", "--yes", *where).returncode == 1
