@@ -12,7 +12,7 @@ import msgspec
 from bridge.interfaces import JournalError
 from bridge.journal.encoding import decode
 from bridge.journal.errors import JournalDamaged
-from bridge.journal.format import Batches, Ending, segments
+from bridge.journal.format import Batches, Ending, look_on, segments
 from bridge.journal.head import released
 from bridge.journal.reader import EVERYTHING, JournalReader
 from bridge.journal.recovery import Head, head_of, recover
@@ -171,21 +171,22 @@ def verify(directory: Path, *, fold: Fold | None = None) -> Verdict:
                         found.append(fault)
                 durable = max(durable, batch.durable)
                 crc = batch.crc
-        stop = lines.stop
-        whole = stop.ending in (Ending.END, Ending.NUL) and not stop.records
-        if not whole and name != names[-1]:
-            found.append(Fault(file=name, offset=stop.offset, seq=last_seq, text=stop.ending.value))
-            crc = None
-    torn, clean = 0, True
-    try:
-        tail = recover(storage, change=False)
-        torn, clean = tail.torn, tail.clean
-    except JournalDamaged as damage:
-        if not any(fault.file == damage.file and fault.offset == damage.offset for fault in found):
+            stop = lines.stop
+            if stop.ending not in (Ending.END, Ending.NUL) or stop.records:
+                promised = look_on(file, lines.end, lines.crc).durable
+                if promised > last_seq:
+                    text = f"entries up to {promised} were flushed and are not all there"
+                    found.append(Fault(file=name, offset=stop.offset, seq=last_seq, text=text))
+                elif name != names[-1]:
+                    found.append(Fault(file=name, offset=stop.offset, seq=last_seq, text=stop.ending.value))
+                crc = None
+    torn, clean = 0, False
+    if not found:
+        try:
+            tail = recover(storage, change=False)
+            torn, clean = tail.torn, tail.clean
+        except JournalDamaged as damage:
             found.append(Fault(file=damage.file, offset=damage.offset, seq=damage.seq, text=damage.reason))
-        clean = False
-    except JournalError as error:
-        found.append(Fault(file="", offset=0, seq=last_seq, text=str(error)))
     kept = ls(directory).snapshots
     found += [
         Fault(file=row.name, offset=0, seq=row.seq, text="the snapshot is damaged") for row in kept if not row.valid

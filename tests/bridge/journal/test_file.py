@@ -208,6 +208,29 @@ def test_an_unwritable_place_is_one_clear_sentence(tmp_path):
         Stand(directory=tmp_path / "file" / "journal")
 
 
+def test_a_disk_that_is_full_at_the_start_is_one_clear_sentence_and_frees_the_directory(tmp_path):
+    with (
+        faults.arming("journal.write", "error:ENOSPC"),
+        pytest.raises(JournalError, match=r"cannot open the journal in .*: \[Errno 28\] No space left"),
+    ):
+        Stand(directory=tmp_path)
+    Stand(directory=tmp_path).journal.close()
+
+
+def test_sync_mode_needs_a_loop_and_write_mode_does_not(tmp_path):
+    journal = FileJournal(tmp_path / "a", mode="sync", clock=SystemClock(), allocate_bytes=0)
+    with pytest.raises(JournalError, match="attach one"):
+        journal.append(batch(journal.next_seq))
+    journal.close()
+    told: list[int] = []
+    journal = FileJournal(tmp_path / "b", clock=SystemClock(), seq_block=4, flush_interval=0.001)
+    journal.on_durable(told.append)
+    for _ in range(20):
+        journal.append(batch(journal.next_seq, 2))
+    journal.close()
+    assert journal.durable == journal.next_seq - 1 == told[-1]
+
+
 def test_sync_mode_refuses_a_file_system_in_memory_unless_told_to(tmp_path):
     memory = Path("/dev/shm")
     if not memory.is_dir() or file_system(memory) != "tmpfs":
