@@ -9,6 +9,7 @@ nothing is buffered.
 import asyncio
 import contextlib
 import random
+import socket
 import ssl
 import time
 from collections import deque
@@ -214,6 +215,7 @@ class MqttSink:
             keepalive=KEEPALIVE,
             timeout=10,
             tls_context=end.tls_context(),
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )
 
     async def _publish(self, window: Window, number: int) -> None:
