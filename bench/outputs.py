@@ -207,9 +207,8 @@ async def measure(arguments: argparse.Namespace, directory: Path) -> None:
         writer.order()
     seen = await asyncio.wait_for(arrivals(listening), 120)
     took, used = time.monotonic() - began, cpu(child.pid) - before
-    print(
-        f"  {arguments.backlog / took:,.0f} entries/s to the subscriber, {used / arguments.backlog * 1e6:.0f} µs CPU an entry"
-    )
+    each = used / arguments.backlog * 1e6
+    print(f"  {arguments.backlog / took:,.0f} entries/s to the subscriber, {each:.0f} µs CPU an entry")
     print("  (read, folded, encoded, published as an event, its order's state as well)")
 
     times, size = [], 0
@@ -249,7 +248,7 @@ def rendering() -> None:
         "        began = time.perf_counter(); page, _ = families.render(accept)\n"
         "        times.append((time.perf_counter() - began) * 1000)\n"
         "    lines = page.count(b'\\n')\n"
-        '    print(f\'  {"OpenMetrics" if accept else "classic":12} {lines} lines: {statistics.median(times):.1f} ms,\'\n'
+        "    print(f'  {accept[12:23] or \"classic\":12} {lines} lines: {statistics.median(times):.1f} ms,'\n"
         "          f' {statistics.median(times) / lines * 1000:.1f} µs a line')\n"
     )
     print("rendering alone", flush=True)
