@@ -35,14 +35,14 @@ format: dev ## Format and sort imports
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-bench: dev ## Measure; prints a table
-	$(BIN)/python -m bench $(ARGS)
+bench: dev ## Measure, a table each (BENCH="codec journal" for some of them)
+	@for each in $(BENCH); do echo "== $$each"; PYTHONPATH=. $(BIN)/python bench/$$each.py || exit 1; done
 
-fuzz: dev ## Feed the parsers nonsense for as long as SECONDS says (60)
-	FUZZ_SECONDS=$(or $(SECONDS),60) $(BIN)/pytest -m fuzz -n 0 $(ARGS)
+fuzz: dev ## Feed codec and framer a million mutated messages
+	$(BIN)/pytest -m long -n $(JOBS) --timeout 0 tests/fixspec $(ARGS)
 
-crash: dev ## Kill the daemon at every crash point and at random moments, KILLS times (500)
-	CRASH_KILLS=$(or $(KILLS),500) $(BIN)/pytest -m crash -n 0 --timeout 0 $(ARGS)
+crash: dev ## Kill a real daemon at every crash point and at random moments, many times
+	$(BIN)/pytest -m "crash or not crash" -n $(JOBS) --timeout 0 tests/crash tests/bridge/journal/test_crash.py $(ARGS)
 
 long: dev ## The tests that take longer than a developer waits
 	$(BIN)/pytest -m long -n $(JOBS) --timeout 0 $(ARGS)
@@ -56,4 +56,5 @@ clean: ## Remove what was built; data directories stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 JOBS ?= 2
+BENCH ?= $(basename $(notdir $(shell grep -l __main__ bench/*.py)))
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade) pyproject.toml
