@@ -35,11 +35,11 @@ def trade(script: Script, broker: str, symbol: str, number: int) -> None:
     script.later(0.3)
     script.fill(buy, "60", "187.26", commission="0.35")
     script.quote(symbol, "187.24", "187.30")
-    script.fill(buy, "40", "187.30")
+    bought = script.fill(buy, "40", "187.30")
     sell = script.working(**terms, side=Side.SELL, price="187.28", decision_px="187.30")
-    script.fill(sell, "100", "187.29")
-    for order, exec_id, realised in ((buy, "E", D("2.1")), (sell, "F", D("-1.4"))):
-        markouts = tuple(Markout(seconds, D("187.25"), realised) for seconds in (1, 10, 60, 300))
+    sold = script.fill(sell, "100", "187.29")
+    for order, exec_id, realised in ((buy, bought, D("2.1")), (sell, sold, D("-1.4"))):
+        markouts = tuple(Markout(seconds, D("187.25"), realised, -realised) for seconds in (1, 10, 60, 300))
         script.add(MarkoutsTaken(order_id=order, exec_id=exec_id, markouts=markouts))
     script.cancel(script.working(**terms))
     script.add(OrderExpired(order_id=script.working(**terms)))

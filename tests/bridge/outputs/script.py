@@ -162,7 +162,7 @@ class Script:
             )
         )
 
-    def fill(self, order_id: int, qty: str, px: str, *, late: bool = False, commission: str | None = None) -> None:
+    def fill(self, order_id: int, qty: str, px: str, *, late: bool = False, commission: str | None = None) -> str:
         order = self.blotter.order(order_id)
         assert order is not None
         seq = self.next_seq
@@ -184,6 +184,7 @@ class Script:
                 ),
             )
         )
+        return f"E{seq}"
 
     def working(self, **terms: object) -> int:
         order_id = self.order(**terms)  # type: ignore[arg-type]
