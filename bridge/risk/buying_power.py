@@ -40,13 +40,13 @@ class BuyingPower:
         line = view.line
         own_margin, own_funds = (line.margin, line.funds) if line is not None else (ZERO, ZERO)
         if statement.margin_account:
-            rejection = view.unpriced("R10")
-            if rejection is not None:
-                return rejection
-            ours = statement.equity - view.totals.margin
+            totals = view.priced
+            if totals is None:
+                return view.unpriced("R10")
+            ours = statement.equity - totals.margin
         else:
             ours = statement.cash
-        part = 1 - haircut.block
+        part = view.table.free_part
         theirs = statement.buying_power - book.unshown(statement.taken_ns)
         free_theirs = (theirs if theirs > 0 else ZERO) * part
         ours -= book.margin - own_margin

@@ -50,6 +50,8 @@ class Case:
 
     __slots__ = (
         "_equity",
+        "_priced",
+        "_stake",
         "_totals",
         "broker",
         "buy",
@@ -78,6 +80,7 @@ class Case:
         "unit",
         "value",
         "view",
+        "warned",
         "warnings",
         "worst_long",
         "worst_qty",
@@ -90,11 +93,14 @@ class Case:
         self.portfolio = portfolio
         self.marks = marks
         self._totals: Totals | None = None
+        self._priced: Totals | None = None
         self._equity: Decimal | None = None
+        self._stake: Decimal | None = None
         self.now_ns = now = view.now_ns
         self.seen: Seen | None = None
         self.explaining = False
-        self.warnings: list[Rejection] = []
+        self.warned: list[str] = []  # rules that warn
+        self.warnings: list[Rejection] = []  # what they say, when somebody wants to know
         account, symbol = order.account, order.symbol
         self.product = product = view.instrument(symbol)
         self.broker: BrokerAdapter | None = view.adapter(order.broker)
@@ -228,19 +234,36 @@ class Case:
         age = (self.now_ns - self.statement.taken_ns) / 1_000_000_000
         return self.no(rule, ReasonCode.NO_EQUITY, f"the broker's statement of account {account} is {age:.0f} s old")
 
-    def unpriced(self, rule: str) -> Rejection | None:
-        """The refusal when a sum over the account is not known: a holding without a price or a rate. None: it is."""
+    @property
+    def priced(self) -> Totals | None:
+        """The account's portfolio at market; None when a price or a rate in it is not known, which `unpriced` says."""
+        priced = self._priced
+        if priced is None:
+            totals = self.totals
+            if not totals.unpriced and (
+                not totals.currencies or self.marks.fresh_rates(totals, self.order.account, self) is None
+            ):
+                priced = self._priced = totals
+        return priced
+
+    @property
+    def stake(self) -> Decimal | None:
+        """max(|WL'|, |WS'|)·R·m·fx of the order's symbol, None when it cannot be valued."""
+        stake = self._stake
+        if stake is None and self.ref is not None and self.unit is not None and self.leaves is not None:
+            stake = self._stake = max(abs(self.worst_long), abs(self.worst_short)) * self.ref.price * self.unit
+        return stake
+
+    def unpriced(self, rule: str) -> Rejection:
+        """The refusal when a sum over the account is not known: a holding without a price or a rate."""
         totals = self.totals
         if totals.unpriced:
             symbol = next(iter(totals.unpriced))
             text = f"the exposure of account {self.order.account} is not known: no fresh price or rate of {symbol}"
             return self.no(rule, ReasonCode.NO_REFERENCE_PRICE, text)
-        if totals.currencies:
-            currency = self.marks.fresh_rates(totals, self.order.account, self)
-            if currency is not None:
-                text = f"the exposure of account {self.order.account} is not known: no fresh rate of {currency}"
-                return self.no(rule, ReasonCode.NO_REFERENCE_PRICE, text)
-        return None
+        currency = self.marks.fresh_rates(totals, self.order.account, self)
+        text = f"the exposure of account {self.order.account} is not known: no fresh rate of {currency}"
+        return self.no(rule, ReasonCode.NO_REFERENCE_PRICE, text)
 
     def reservation(self) -> Reservation:
         """What is set aside when the order passes, as far as it can be valued (RISK-TCA 2.5)."""
@@ -266,7 +289,7 @@ class Case:
         if product.asset_class is AssetClass.FUTURE:
             return value, value
         if cash:
-            need = value * (1 + table.number("R10.fees"))
+            need = value * table.fees_up
             return need, need
         return value * margin_rate(product.asset_class, not self.buy, cash, table), value
 
@@ -317,6 +340,10 @@ class Case:
         if value <= bound.warn:
             return None
         over = value > bound.block
+        if not over:
+            self.warned.append(rule)
+            if not self.explaining:
+                return None
         limit = bound.block if over else bound.warn
         what = what.format(*map(show, numbers))
         text = f"{rule} {what} {show(value)} {'over limit' if over else 'above'} {show(limit)} ({bound.where})"
@@ -329,7 +356,13 @@ class Case:
     def afresh(self) -> None:
         """Forget what the rule before weighed and warned of."""
         self.seen = None
+        self.warned.clear()
         self.warnings.clear()
+
+    def warn(self, warning: Rejection) -> None:
+        """Let pass, and say so."""
+        self.warned.append(warning.rule or "?")
+        self.warnings.append(warning)
 
     # --- interfaces.View ---------------------------------------------------------------------------------------------
 

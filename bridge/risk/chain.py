@@ -100,8 +100,7 @@ class RiskChain:
             return Rejection(ReasonCode.INTERNAL, text)
         self.passed += 1
         self._last = case
-        for warning in case.warnings:
-            rule = warning.rule or "?"
+        for rule in case.warned:
             self.warned[rule] = self.warned.get(rule, 0) + 1
         return None
 

@@ -5,7 +5,6 @@ All count the portfolio at its worst: every working order on the side in questio
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import ClassVar
 
 from bridge.orders.order import ZERO, Order
@@ -13,13 +12,6 @@ from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case
 from bridge.risk.limits import Bound
 from bridge.risk.marks import UNCLASSIFIED
-
-
-def at_stake(view: Case) -> Decimal | None:
-    """max(|WL'|, |WS'|)·R·m·fx of the order's symbol, None when it cannot be valued."""
-    if view.ref is None or view.unit is None or view.leaves is None:
-        return None
-    return max(abs(view.worst_long), abs(view.worst_short)) * view.ref.price * view.unit
 
 
 def ready(rule: str, view: Case) -> Rejection | None:
@@ -43,9 +35,11 @@ class Concentration:
         bound = view.limits.get("R13")
         if bound is None:
             return view.unset("R13")
-        stake, equity = at_stake(view), view.equity
+        stake, equity = view.stake, view.equity
         if stake is None or equity is None:
             return ready("R13", view)
+        if stake <= bound.warn * equity and not view.explaining:
+            return None
         what = "part of equity in one symbol"
         return view.weigh("R13", ReasonCode.CONCENTRATION, what, stake / equity, bound)
 
@@ -64,13 +58,12 @@ class SectorExposure:
         bound = view.limits.get(name)
         if bound is None:
             return view.unset("R14", name)
-        stake, equity = at_stake(view), view.equity
+        stake, equity = view.stake, view.equity
         if stake is None or equity is None:
             return ready("R14", view)
-        rejection = view.unpriced("R14")
-        if rejection is not None:
-            return rejection
-        totals = view.totals
+        totals = view.priced
+        if totals is None:
+            return view.unpriced("R14")
         own = totals.marked.get(order.symbol)
         sum_ = totals.sectors.get(sector, ZERO) + stake - (own.gross if own is not None else ZERO)
         if sum_ <= bound.warn * equity and not view.explaining:
@@ -97,10 +90,9 @@ class NetExposure:
         ref, unit, equity = view.ref, view.unit, view.equity
         if ref is None or unit is None or equity is None or view.leaves is None:
             return ready("R15", view)
-        rejection = view.unpriced("R15")
-        if rejection is not None:
-            return rejection
-        totals = view.totals
+        totals = view.priced
+        if totals is None:
+            return view.unpriced("R15")
         own = totals.marked.get(order.symbol)
         if view.buy:
             was = totals.long
@@ -131,13 +123,12 @@ class GrossExposure:
         bound = view.limits.get(name)
         if bound is None:
             return view.unset("R16", name)
-        stake, equity = at_stake(view), view.equity
+        stake, equity = view.stake, view.equity
         if stake is None or equity is None:
             return ready("R16", view)
-        rejection = view.unpriced("R16")
-        if rejection is not None:
-            return rejection
-        totals = view.totals
+        totals = view.priced
+        if totals is None:
+            return view.unpriced("R16")
         own = totals.marked.get(order.symbol)
         gross = totals.gross + stake - (own.gross if own is not None else ZERO)
         if gross <= bound.warn * equity and not view.explaining:

@@ -16,6 +16,8 @@ from fixspec.enums import OrdType, SecurityType, Side, TimeInForce
 ANY_PRICE = Decimal("Infinity")  # a market buy meets every offer
 SHOWN_AFTER_NS = 2_000_000_000  # a statement shows what the broker acknowledged this long before it
 NINE_PLACES = Decimal("0.000000001")
+ONE = Decimal(1)
+NONE_OF_IT = (ZERO, ZERO, ZERO)
 
 
 def money(amount: Decimal) -> Decimal:
@@ -115,28 +117,39 @@ class Line:
 
 
 class Rates:
-    """Money per unit of an order. An order that nobody valued counts at its own price in full."""
+    """What so much of an order is worth. An order that nobody valued counts at its own price in full."""
 
-    __slots__ = ("funds", "known", "margin", "value")
+    __slots__ = ("funds", "known", "margin", "qty", "value")
 
     def __init__(self, reserved: Reservation | None = None, order: Order | None = None, qty: Decimal = ZERO) -> None:
         self.value = self.margin = self.funds = ZERO
+        self.qty = ONE
         self.known = False
-        if reserved is not None and reserved.value is not None and qty > 0:
+        if reserved is not None and reserved.value is not None and qty > ZERO:
             self.known = True
-            self.value = reserved.value / qty
-            self.margin = self.value if reserved.margin is None else reserved.margin / qty
-            self.funds = self.value if reserved.funds is None else reserved.funds / qty
+            self.qty = qty
+            self.value = value = reserved.value
+            self.margin = value if reserved.margin is None else reserved.margin
+            self.funds = value if reserved.funds is None else reserved.funds
         elif order is not None:
             px = order.price if order.price is not None else order.stop_px
             if px is not None:
                 self.known = True
                 self.value = self.margin = self.funds = px * order.multiplier
 
+    def of(self, qty: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+        """Value, margin and funds of a quantity."""
+        if not qty:
+            return NONE_OF_IT
+        if qty == self.qty:
+            return money(self.value), money(self.margin), money(self.funds)
+        part = qty / self.qty
+        return money(self.value * part), money(self.margin * part), money(self.funds * part)
+
     def scaled(self, factor: Decimal) -> "Rates":
         """The same for a price that is `factor` times as high."""
         rates = Rates()
-        rates.known = self.known
+        rates.known, rates.qty = self.known, self.qty
         rates.value, rates.margin, rates.funds = self.value * factor, self.margin * factor, self.funds * factor
         return rates
 
@@ -279,13 +292,9 @@ class AccountBook:
 
     def reckon(self, line: Line, now_ns: int, filled: bool) -> None:
         """Bring the money of a line and of the account in step with its quantity and rates."""
-        qty, now, pending = line.qty, line.now, line.next
-        if pending is None:
-            value, margin, funds = money(qty * now.value), money(qty * now.margin), money(qty * now.funds)
-        else:
-            value = money(qty * max(now.value, pending.value))
-            margin = money(qty * max(now.margin, pending.margin))
-            funds = money(qty * max(now.funds, pending.funds))
+        value, margin, funds = line.now.of(line.qty)
+        if line.next is not None:
+            value, margin, funds = map(max, (value, margin, funds), line.next.of(line.qty))
         self.value += value - line.value
         self.margin += margin - line.margin
         more = funds - line.funds

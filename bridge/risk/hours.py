@@ -24,7 +24,10 @@ class StaleOrder:
         oldest = view.limits.get("R26")
         if oldest is None:
             return view.unset("R26")
-        age = (view.now_ns - utc_ns(order.transact_time)) / SECOND
+        age_ns = view.now_ns - utc_ns(order.transact_time)
+        if 0 <= age_ns <= view.table.stale_warn and not view.explaining:
+            return None
+        age = age_ns / SECOND
         if age >= 0:
             return view.weigh("R26", ReasonCode.STALE_ORDER, "seconds since TransactTime(60)", age, oldest)
         ahead = view.limits.get("R26.ahead")

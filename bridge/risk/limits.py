@@ -214,11 +214,16 @@ class Table:
         "collar_ticks",
         "equity_age",
         "equity_floor",
+        "fees_up",
+        "free_part",
+        "long_rate",
         "mark_age",
         "names",
         "off",
         "quote_age",
+        "short_rate",
         "spread",
+        "stale_warn",
         "trade_age",
     )
 
@@ -235,6 +240,13 @@ class Table:
         self.buffer = self.number("PX.buffer")
         self.buffer_up = 1 + self.buffer
         self.equity_floor = self.number("PX.equity_floor")
+        # a margin rate that is off is full margin, a haircut that is off is none
+        self.long_rate = self.number("R10.long_rate") or Decimal(1)
+        self.short_rate = self.number("R10.short_rate") or Decimal(1)
+        self.free_part = 1 - self.number("R10")
+        self.fees_up = 1 + self.number("R10.fees")
+        stale = bounds.get("R26")
+        self.stale_warn = int(stale.warn * SECOND) if stale is not None else -1
         self.collar_ticks = self.number("R04.ticks")
 
     def is_off(self, rule: str) -> bool:
@@ -278,6 +290,7 @@ class Limits:
         self._tables: dict[tuple[str, str, str | None, str, str, AssetClass | None], Table] = {}
         self._rates: dict[tuple[Scope, str], Rate | None] = {}
         self.version = 0  # grows whenever what is in force may have changed
+        self.rated_brokers: frozenset[str] = frozenset()
         self.until = 0  # cached tables hold before this time, UTC ns
         self._explicit: dict[Place, Limit] = {}
         self._parameters: tuple[str, ...] = ()
@@ -365,6 +378,9 @@ class Limits:
         self._rates.clear()
         self.version += 1
         self._explicit = self.explicit(now_ns)
+        self.rated_brokers = frozenset(
+            name for rule, scope, name in self._explicit if scope is Scope.BROKER and rule == "R18"
+        )
         self._parameters = tuple(BY_NAME) + tuple({rule for rule, _, _ in self._explicit} - BY_NAME.keys())
         edges = [
             edge

@@ -30,13 +30,13 @@ class DailyLoss:
         if book.opening_equity is None or view.now_ns >= book.day_end_ns:
             text = f"account {order.account} has no opening equity for this trading day yet"
             return view.no("R11", ReasonCode.NO_EQUITY, text)
-        now = view.marks.equity(order.account, view)
         statement = view.statement
-        if now is None or statement is None:
+        if statement is None or view.now_ns > statement.taken_ns + view.table.equity_age:
             return view.no_equity("R11")
+        now = view.marks.moved_on(statement, book, view.totals)
         loss = book.opening_equity + statement.net_transfers - now
-        if fraction is not None:
-            base = book.opening_equity
+        base = book.opening_equity
+        if fraction is not None and (loss > fraction.warn * base or view.explaining):
             limit = Bound(fraction.block * base, fraction.warn * base, fraction.where)
             rejection = self._weigh(view, loss, limit)
             if rejection is not None:
@@ -67,9 +67,10 @@ class Drawdown:
         if book.day_high is None or view.now_ns >= book.day_end_ns:
             text = f"account {order.account} has no equity for this trading day yet"
             return view.no("R12", ReasonCode.NO_EQUITY, text)
-        now = view.marks.equity(order.account, view)
-        if now is None:
+        statement = view.statement
+        if statement is None or view.now_ns > statement.taken_ns + view.table.equity_age:
             return view.no_equity("R12")
+        now = view.marks.moved_on(statement, book, view.totals)
         fall = book.day_high - now
         if fall >= bound.block:
             text = f"R12 fall from the day's high {fall:,.2f} at or over limit {bound.block:,.2f} ({bound.where})"

@@ -13,7 +13,7 @@ from bridge.interfaces import View
 from bridge.orders.market import AssetClass
 from bridge.orders.order import ZERO
 from bridge.orders.reports import BrokerAccount
-from bridge.risk.holdings import Holding
+from bridge.risk.holdings import AccountBook, Holding
 from bridge.risk.limits import Table
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.pricing import ONE, NoPrice, reference
@@ -27,7 +27,7 @@ def margin_rate(asset_class: AssetClass, short: bool, cash_account: bool, table:
     """Initial margin as a part of value: in full for cash accounts, spot crypto and options, else R10's rates."""
     if cash_account or asset_class in FULL_MARGIN:
         return ONE
-    return table.number("R10.short_rate" if short else "R10.long_rate") or ONE
+    return table.short_rate if short else table.long_rate
 
 
 class Marked:
@@ -154,7 +154,10 @@ class Marks:
         book = self._portfolio.account(account)
         if view.now_ns > statement.taken_ns + self._portfolio.limits.table(book, None, view.now_ns).equity_age:
             return None
-        totals = self.totals(account, view)
+        return self.moved_on(statement, book, self.totals(account, view))
+
+    def moved_on(self, statement: BrokerAccount, book: AccountBook, totals: Totals) -> Decimal:
+        """As `equity`, of a statement that is fresh."""
         if totals.unpriced:
             totals.anchored_ns = 0
             return statement.equity

@@ -33,7 +33,7 @@ from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.counters import Bucket, Day, LookAlikes, Sizes
 from bridge.risk.day import DayRoll
-from bridge.risk.holdings import AccountBook, Holding, Line, Rates, day_traded, meeting_px, money, reserved_qty
+from bridge.risk.holdings import AccountBook, Holding, Line, Rates, day_traded, meeting_px, reserved_qty
 from bridge.risk.limits import Limits, utc_ns
 from bridge.risk.states import States
 from bridge.risk.triggers import Triggers
@@ -57,6 +57,7 @@ class Portfolio:
         one_cancels_other: frozenset[str] = frozenset(),
     ) -> None:
         self.seq = 0
+        self._now = 0  # of the entry being folded, UTC ns
         self.limits = limits
         self.rolls = rolls or {}
         self.states = States()
@@ -96,6 +97,7 @@ class Portfolio:
         refusals and unknown outcomes need no cases of their own.
         """
         self.seq = entry.seq
+        self._now = utc_ns(entry.time)
         if after is not None and after is not before:
             self._moved(entry, before, after)
             if before is not None and isinstance(entry.event, OrderRestated):
@@ -103,7 +105,7 @@ class Portfolio:
         fold = self._folds.get(type(entry.event))
         if fold is not None:
             fold(entry, entry.event, after)
-        self.triggers.on_entry(entry, before, after)
+        self.triggers.on_entry(entry, before, after, self._now)
 
     def _moved(self, entry: Entry, before: Order | None, after: Order) -> None:
         key = (after.account, after.symbol)
@@ -135,7 +137,7 @@ class Portfolio:
         if qty != line.qty:
             holding.reserve(line, qty)
             self.touched[holding] = None
-            book.reckon(line, utc_ns(entry.time), bool(filled))
+            book.reckon(line, self._now, bool(filled))
             if not qty:
                 self._closed(book, holding, line)
 
@@ -189,11 +191,11 @@ class Portfolio:
                 del done[next(iter(done))]
 
     def _received(self, entry: Entry, event: OrderReceived, after: Order | None) -> None:
-        self._message(utc_ns(entry.time), event.session_id, event.account, event.symbol, event.broker)
+        self._message(self._now, event.session_id, event.account, event.symbol, event.broker)
 
     def _routed(self, entry: Entry, event: OrderRouted, after: Order | None) -> None:
         assert after is not None
-        now = utc_ns(entry.time)
+        now = self._now
         book = self.account(after.account)
         book.broker = after.broker
         self._value(book, after, Rates(event.reserved, after, reserved_qty(after)), now)
@@ -206,7 +208,7 @@ class Portfolio:
 
     def _adopted(self, entry: Entry, event: OrderAdopted, after: Order | None) -> None:
         assert after is not None
-        now = utc_ns(entry.time)
+        now = self._now
         book = self.account(after.account)
         self._value(book, after, Rates(event.reserved, after, reserved_qty(after)), now)
         line = self.lines.get(after.order_id)
@@ -225,18 +227,18 @@ class Portfolio:
     def _accepted(self, entry: Entry, event: OrderAccepted, after: Order | None) -> None:
         line = self.lines.get(event.order_id)
         if line is not None:
-            self.accounts[line.holding.account].acknowledged(line, utc_ns(entry.time))
+            self.accounts[line.holding.account].acknowledged(line, self._now)
 
     def _replace_requested(self, entry: Entry, event: ReplaceRequested, after: Order | None) -> None:
         assert after is not None
-        now = utc_ns(entry.time)
+        now = self._now
         self._message(now, event.session_id, after.account, after.symbol, after.broker)
         line = self.lines.get(after.order_id)
         if line is not None:
             book = self.accounts[after.account]
             asked = event.order_qty - after.cum_qty
             value = event.reserved.value if event.reserved is not None else None
-            standing = money(line.now.value * after.leaves_qty)
+            standing = line.now.of(after.leaves_qty)[0]
             if value is not None and value > standing:
                 book.day.turnover += value - standing
             wanted = msgspec.structs.replace(after, price=event.price, stop_px=event.stop_px)
@@ -250,7 +252,7 @@ class Portfolio:
             book.unvalued -= line.unvalued
             line.now = line.next
             book.unvalued += line.unvalued
-            self._answered(line, utc_ns(entry.time))
+            self._answered(line, self._now)
 
     def _restated(self, entry: Entry, before: Order, after: Order) -> None:
         """The broker changed the price by itself: at a worse one the order is worth more."""
@@ -258,13 +260,13 @@ class Portfolio:
         old, new = (order.price if order.price is not None else order.stop_px for order in (before, after))
         if line is not None and old and new is not None and new > old:
             line.now = line.now.scaled(new / old)
-            self.accounts[after.account].reckon(line, utc_ns(entry.time), filled=False)
+            self.accounts[after.account].reckon(line, self._now, filled=False)
 
     def _cancel_rejected(self, entry: Entry, event: CancelRejected, after: Order | None) -> None:
         """A refused G frees what it reserved; one that we refused was a message too. F has its own lane."""
         if event.response_to is not CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST:
             return
-        now = utc_ns(entry.time)
+        now = self._now
         line = self.lines.get(event.order_id)
         if line is not None and line.next is not None:
             if line.order.pending_replace is None:
@@ -282,17 +284,18 @@ class Portfolio:
 
     def _message(self, now: int, session_id: str, account: str, symbol: str, broker: str) -> None:
         """One D or G: a token from each bucket that it falls into, if there is one."""
-        for buckets, scope, name in (
-            (self.sessions, Scope.SESSION, session_id),
-            (self.account_buckets, Scope.ACCOUNT, account),
-            (self.symbols, Scope.SYMBOL, symbol),
-            (self.brokers, Scope.BROKER, broker),
-        ):
-            bucket = self.bucket(buckets, scope, name, now)
-            if bucket is not None:
-                bucket.take(now)
+        self._token(self.sessions, Scope.SESSION, session_id, now)
+        self._token(self.account_buckets, Scope.ACCOUNT, account, now)
+        self._token(self.symbols, Scope.SYMBOL, symbol, now)
+        if broker in self.limits.rated_brokers:
+            self._token(self.brokers, Scope.BROKER, broker, now)
         if account:
             self.account(account).day.messages += 1
+
+    def _token(self, buckets: dict[str, Bucket], scope: Scope, name: str, now: int) -> None:
+        bucket = self.bucket(buckets, scope, name, now)
+        if bucket is not None:
+            bucket.take(now)
 
     def _state(self, entry: Entry, event: TradingHalted | TradingResumed, after: Order | None) -> None:
         self.states.on_entry(entry)
@@ -314,7 +317,7 @@ class Portfolio:
         book.day = Day()
         book.day_trades = 0
         book.opening_equity = book.day_high = event.equity
-        book.day_start_ns = utc_ns(entry.time)
+        book.day_start_ns = self._now
         book.day_end_ns = self.roll(event.account).end_ns(event.day)
         for holding in book.holdings:
             holding.opened_today = False

@@ -76,7 +76,7 @@ class CrossZero:
         rejection = Rejection(ReasonCode.CROSS_ZERO, text, "R09", room, view.leaves)
         if bound.block.is_finite():
             return rejection
-        view.warnings.append(rejection)
+        view.warn(rejection)
         return None
 
 
@@ -101,7 +101,7 @@ class ShortMarking:
         rejection = self._mark(order, view)
         if rejection is None or bound.block.is_finite():
             return rejection
-        view.warnings.append(rejection)
+        view.warn(rejection)
         return None
 
     def _mark(self, order: Order, view: Case) -> Rejection | None:

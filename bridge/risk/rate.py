@@ -42,10 +42,9 @@ class MessageRate:
             rejection = self._slow(Scope.SYMBOL, order.symbol, book.symbols, view)
             if rejection is not None:
                 return rejection
-        bucket = book.brokers.get(order.broker)
-        if bucket is None or bucket.version != version or bucket.full_at - now > bucket.slack:
-            return self._slow(Scope.BROKER, order.broker, book.brokers, view)
-        return None
+        if order.broker not in limits.rated_brokers:
+            return None
+        return self._slow(Scope.BROKER, order.broker, book.brokers, view)
 
     def _slow(self, scope: Scope, name: str, buckets: dict[str, Bucket], view: Case) -> Rejection | None:
         bucket = view.portfolio.bucket(buckets, scope, name, view.now_ns)
@@ -70,14 +69,19 @@ class OpenOrders:
         if bound is None:
             rejection = view.unset("R17")
         else:
-            count = Decimal(view.portfolio.account(order.account).working + one)
-            rejection = view.weigh("R17", ReasonCode.MAX_OPEN_ORDERS, "working orders of the account", count, bound)
+            count = view.portfolio.account(order.account).working + one
+            rejection = None
+            if count > bound.warn or view.explaining:
+                what = "working orders of the account"
+                rejection = view.weigh("R17", ReasonCode.MAX_OPEN_ORDERS, what, Decimal(count), bound)
         if rejection is not None or per_symbol is None:
             return rejection
         seen, holding = view.seen, view.holding
-        count = Decimal(one if holding is None else holding.buys + holding.sells + one)
+        count = one if holding is None else holding.buys + holding.sells + one
+        if count <= per_symbol.warn and not view.explaining:
+            return None
         what = "working orders in the symbol"
-        rejection = view.weigh("R17", ReasonCode.MAX_OPEN_ORDERS, what, count, per_symbol)
+        rejection = view.weigh("R17", ReasonCode.MAX_OPEN_ORDERS, what, Decimal(count), per_symbol)
         if rejection is None and seen is not None and seen.value * per_symbol.block > count * seen.block:
             view.seen = seen  # show the tighter of the two
         return rejection
@@ -96,7 +100,10 @@ class OrderToTrade:
         if bound is None:
             return view.unset("R21")
         day = view.portfolio.account(order.account).day
-        if day.messages < view.table.number("R21.after"):
+        after = view.limits.get("R21.after")
+        if after is not None and day.messages < after.block:
+            return None
+        if day.messages <= bound.warn * max(day.fills, 1) and not view.explaining:
             return None
         ratio = Decimal(day.messages) / max(day.fills, 1)
         return view.weigh("R21", ReasonCode.THROTTLE, "messages per fill today", ratio, bound)
@@ -114,7 +121,7 @@ class Turnover:
         bound, count = view.limits.get("R22"), view.limits.get("R22.orders")
         day = view.portfolio.account(order.account).day
         line = view.line
-        if count is not None and line is None:
+        if count is not None and line is None and (day.orders >= count.warn or view.explaining):
             what = "orders sent today"
             rejection = view.weigh("R22", ReasonCode.DAILY_TURNOVER, what, Decimal(day.orders + 1), count)
             if rejection is not None:

@@ -329,7 +329,7 @@ def _collar_failures(scene: Scene) -> None:
             text="probe",
             rule="R04",
         )
-        scene.portfolio.triggers.on_entry(scene.entry(event), order, order)
+        scene.portfolio.triggers.on_entry(scene.entry(event), order, order, scene.now_ns)
 
     _often(scene, "R06", tell)
 
@@ -344,14 +344,16 @@ def _repeated_fills(scene: Scene) -> None:
             last_px=PRICE,
             transact_time=order.transact_time,
         )
-        scene.portfolio.triggers.on_entry(scene.entry(event), order, order)
+        scene.portfolio.triggers.on_entry(scene.entry(event), order, order, scene.now_ns)
 
     _often(scene, "R19", tell)
 
 
 def _runaway_loop(scene: Scene) -> None:
     def tell(order: Order, number: int) -> None:
-        scene.portfolio.triggers.on_entry(scene.entry(OrderCanceled(order_id=order.order_id)), order, order)
+        scene.portfolio.triggers.on_entry(
+            scene.entry(OrderCanceled(order_id=order.order_id)), order, order, scene.now_ns
+        )
 
     _often(scene, "R20", tell)
 

@@ -69,5 +69,7 @@ class FatFinger:
         median = sizes.median if sizes is not None else None
         if median is None or view.leaves is None:
             return None
+        if view.leaves <= bound.warn * median and not view.explaining:
+            return None
         what = "times the median of the last 100 orders:"
         return view.weigh("R30", ReasonCode.MAX_QTY, what, view.leaves / median, bound)
