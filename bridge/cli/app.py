@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, controls, decode, demo, desk, journal, orders, run, status, tokens
+from bridge.cli import configuration, controls, costs, decode, demo, desk, journal, orders, run, status, tokens
 from bridge.cli.output import console
 
 DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
@@ -15,6 +15,7 @@ app = typer.Typer(
     name="fixbridge",
     no_args_is_help=True,
     add_completion=True,
+    pretty_exceptions_enable=False,  # they show local variables, and those may hold what must not be shown
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: "
@@ -56,6 +57,7 @@ app.command(rich_help_panel=LOOK)(controls.kill)
 app.command(rich_help_panel=LOOK)(controls.resume)
 app.add_typer(journal.journal_app, name="journal", rich_help_panel=EVIDENCE)
 app.command(rich_help_panel=EVIDENCE)(decode.decode)
+app.command(rich_help_panel=EVIDENCE)(costs.costs)
 app.add_typer(tokens.token_app, name="token", rich_help_panel=OTHER)
 app.command(rich_help_panel=OTHER)(configuration.password)
 app.command(rich_help_panel=OTHER)(configuration.version)
