@@ -108,8 +108,8 @@ def page(rows: CostRows, by: Sequence[str], *, title: str, made: datetime) -> st
         f"<h1>{html.escape(title)}</h1>",
         (
             f"<p>Made {made:%Y-%m-%d %H:%M} UTC from {len(rows.orders):,} orders and {len(fills):,} fills, "
-            f"{measured:,} of them with a fresh quote at arrival. Basis points of the benchmark, a cost is positive; means are "
-            "weighted by value. Definitions: docs/execution-cost.md.</p>"
+            f"{measured:,} of them with a fresh quote at arrival. Basis points of the benchmark, a cost is positive; "
+            "means are weighted by value. Definitions: docs/execution-cost.md.</p>"
         ),
         f"<h2>By {html.escape(', '.join(by) or 'everything')}</h2>",
         _table(groups, by),
