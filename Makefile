@@ -41,8 +41,8 @@ bench: dev ## Measure, a table each (BENCH="codec journal" for some of them)
 fuzz: dev ## Feed codec and framer a million mutated messages
 	$(BIN)/pytest -m long -n $(JOBS) --timeout 0 tests/fixspec $(ARGS)
 
-crash: dev ## Kill a real daemon at every crash point and at random moments, many times
-	$(BIN)/pytest -m "crash or not crash" -n $(JOBS) --timeout 0 tests/crash tests/bridge/journal/test_crash.py $(ARGS)
+crash: dev ## Kill a real daemon at every crash point and at random moments, KILLS times (500)
+	CRASH_KILLS=$(or $(KILLS),500) $(BIN)/pytest -m "crash or not crash" -n $(JOBS) --timeout 0 tests/crash tests/bridge/journal/test_crash.py $(ARGS)
 
 long: dev ## The tests that take longer than a developer waits
 	$(BIN)/pytest -m long -n $(JOBS) --timeout 0 $(ARGS)
