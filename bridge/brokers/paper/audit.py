@@ -24,6 +24,7 @@ from bridge.orders.market import Aggressor, Quote, Tick, Trade
 from fixspec.enums import OrdType, Side, TimeInForce
 
 ZERO = Decimal(0)
+PLAIN = frozenset({OrdType.MARKET, OrdType.LIMIT})
 
 
 class Audited(msgspec.Struct):
@@ -85,7 +86,7 @@ class Audit:
                     record.qty,
                     record.price,
                     record.side is Side.BUY,
-                    record.ord_type in {OrdType.MARKET, OrdType.LIMIT},
+                    record.ord_type in PLAIN,
                 )
             elif isinstance(record, Filled):
                 self._filled(record)
@@ -94,7 +95,7 @@ class Audit:
             elif isinstance(record, Replaced):
                 order = self.orders[record.no]
                 order.qty, order.price = record.qty, record.price
-                if record.ord_type in {OrdType.MARKET, OrdType.LIMIT}:
+                if record.ord_type in PLAIN:
                     order.triggered = True
                 elif record.stop_px != order.record.stop_px:
                     order.triggered = False
@@ -199,7 +200,8 @@ class Audit:
             self._wrong(order, f"filled at {fill.px}, better than the print at {trade.price}")
         if fill.px == trade.price and not (tape.sold if order.buy else tape.bought):
             self._wrong(order, f"filled at {fill.px} by a print of its own side")
-        if fill.px != order.price:
+        touch = tape.ask if order.buy else tape.bid
+        if fill.px not in {order.price, touch}:
             self._wrong(order, f"filled at {fill.px} out of a print, away from its price {order.price}")
         tape.given += fill.qty
         if tape.given > trade.size * self._share:
@@ -207,13 +209,21 @@ class Audit:
         self._priority(order)
 
     def _priority(self, order: Audited) -> None:
-        """Nobody of the same side waits at a better price."""
-        assert order.price is not None
+        """Nobody of the same side waits at a better price, or at the market."""
+        if order.price is None:
+            return
+        tape = self.tapes[order.record.symbol]
+        priced = (tape.ask if order.buy else tape.bid) is not None
         for other in self.orders.values():
-            if other is order or not other.open or other.price is None or other.buy is not order.buy:
+            if other is order or not other.open or other.buy is not order.buy:
                 continue
-            same = other.record.symbol == order.record.symbol and other.record.ord_type is OrdType.LIMIT
-            if same and (other.price > order.price if order.buy else other.price < order.price):
+            if other.record.symbol != order.record.symbol or other.record.ord_type not in PLAIN:
+                continue
+            if other.price is None:
+                better = priced  # without a touch nobody knows what a market order would pay
+            else:
+                better = other.price > order.price if order.buy else other.price < order.price
+            if better:
                 self._wrong(order, f"filled at {order.price} before order {other.record.no} at {other.price}")
 
     def _wrong(self, order: Audited, what: str) -> None:

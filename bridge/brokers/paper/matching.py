@@ -10,7 +10,7 @@ from decimal import ROUND_DOWN, Decimal
 from bridge.brokers.paper.fees import Executed, Fees, NoFees
 from bridge.brokers.paper.market import Market
 from bridge.brokers.paper.model import FillModel, Resting, StopTrigger, Taking
-from bridge.brokers.paper.orders import HIGHEST, Ladder, Level, PaperOrder
+from bridge.brokers.paper.orders import HIGHEST, LOWEST, Ladder, Level, PaperOrder
 from bridge.brokers.paper.records import ONE, ZERO, Canceled, Expired, Filled, Printed, Record, Trailed, Triggered
 from bridge.brokers.paper.state import State
 from bridge.orders.market import Aggressor, AssetClass, Quote, Trade
@@ -80,11 +80,13 @@ class Matching:
             self._happened(Printed(now, trade.symbol))
         if bought is not sold:
             market.printed(price, trade.size, bought=bought)
-        if price <= market.buys.best or price >= market.sells.best:
+        buying = price <= market.buys.best or market.taking_buys
+        selling = price >= market.sells.best or market.taking_sells
+        if buying or selling:
             size = trade.size if self._share == ONE else trade.size * self._share
-            if price <= market.buys.best:
+            if buying:
                 size = self._printed(market, market.buys, price, trade.size, size, now, at_price=sold)
-            if price >= market.sells.best:
+            if selling:
                 self._printed(market, market.sells, price, trade.size, size, now, at_price=bought)
         if not self.by_quote(market):
             if price >= market.buy_stops.best:
@@ -199,17 +201,30 @@ class Matching:
                 if not price > 0 or not order.crosses(price):
                     break
                 found.append((price, self._available(market, price, depth, buy=buy)))
-        if order.time_in_force is TimeInForce.FOK and sum(qty for _, qty in found) < order.left:
+        if order.time_in_force is TimeInForce.FOK and not self._whole(market, order, found):
             return
         for price, qty in found:
             self._fill(market, order, qty, price, now, made=False, level=price)
             if order.closed is not None or not order.left:
                 return
 
+    def _whole(self, market: Market, order: PaperOrder, found: list[tuple[Decimal, Decimal]]) -> bool:
+        """Would the order be filled completely, in whole lots and within what it may reduce?"""
+        if order.reduce_only:
+            holding = self._state.accounts[order.account].holding(market.instrument)
+            if (-holding.qty if order.buy else holding.qty) < order.left:
+                return False
+        lot, left = market.instrument.lot_size, order.left
+        for _, qty in found:
+            if qty >= left:
+                return True
+            left -= qty // lot * lot
+        return False
+
     def _cross(self, market: Market, touch: Decimal, now: int, *, buy: bool) -> None:
-        """The touch reaches orders that wait: takers first, by time, then limits it came to, by price and time."""
+        """The touch reaches orders that wait: takers first, then limits it came to, all by price and time."""
         if taking := (market.taking_buys if buy else market.taking_sells):
-            for order in tuple(taking.values()):
+            for order in _in_turn(taking):
                 if order.crosses(touch):
                     self._take(market, order, touch, now)
                 elif order.time_in_force is not TimeInForce.OPENING:
@@ -238,11 +253,14 @@ class Matching:
         *,
         at_price: bool,
     ) -> Decimal:
-        """A trade of `size` at `price` gives `share` to orders that waited at better prices, then to those at its
-        price.
-
-        Returns what is left of the share.
+        """A trade of `size` at `price` gives `share` to takers that wait for size, who pay the touch all the same; then
+        to orders that waited at better prices, then to those at its price. Returns what is left of the share.
         """
+        for order in _in_turn(market.taking_buys if ladder is market.buys else market.taking_sells):
+            touch = market.ask if order.buy else market.bid
+            px = touch if touch is not None and order.crosses(touch) else order.price
+            if px is not None and share > 0 and ((px > price) if order.buy else (px < price)):
+                share -= self._fill(market, order, share, px, now, made=True, level=None)
         while share > 0 and ladder.levels and ladder.best != price:
             if (ladder.best < price) if ladder is market.buys else (ladder.best > price):
                 return share
@@ -372,3 +390,17 @@ class Matching:
             return False
         self._happened(Trailed(now, order.no, stop))
         return True
+
+
+def _in_turn(taking: dict[int, PaperOrder]) -> list[PaperOrder]:
+    """Takers by price and time, those without a price first."""
+    orders = list(taking.values())
+    if len(orders) > 1:
+        orders.sort(key=_urgency)
+    return orders
+
+
+def _urgency(order: PaperOrder) -> Decimal:
+    if order.price is None:
+        return LOWEST
+    return -order.price if order.buy else order.price

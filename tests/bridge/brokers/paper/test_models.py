@@ -110,8 +110,24 @@ async def test_participation_caps_displayed_and_printed_size(make_desk):
     desk.quote("AAPL", "99.99", 300, "100.02", 400)
     taker, maker = desk.order("buy", 200), desk.order("buy", 200, limit="99.99")
     desk.match()
+    assert (desk.fills(taker), desk.fills(maker)) == ([("100", "100.02")], [])
+    desk.cancel(taker)
     desk.trade("AAPL", "99.98", 100, "sell")
-    assert (desk.fills(taker), desk.fills(maker)) == ([("100", "100.02")], [("25", "99.99")])
+    assert desk.fills(maker) == [("25", "99.99")]
+
+
+def test_a_taker_that_waits_for_size_meets_the_sellers_print_first_and_pays_the_touch(desk):
+    desk.quote("AAPL", "99.99", 300, "100.02", 400)
+    taker, keener, maker = (
+        desk.order("buy", 500, limit="100.02"),
+        desk.order("buy", 50),
+        desk.order("buy", 9, limit="99.99"),
+    )
+    desk.match()
+    desk.trade("AAPL", "99.99", 120, "sell")
+    assert desk.fills(keener) == [("50", "100.02")]
+    assert desk.fills(taker) == [("400", "100.02"), ("70", "100.02")]
+    assert desk.fills(maker) == []
 
 
 async def test_the_trigger_can_be_chosen(make_desk):
