@@ -36,10 +36,12 @@ FLUSH_EVERY = 10
 class Waiting:
     """A connection that has not shown a verified Logon(A) yet."""
 
-    __slots__ = ("deadline", "framer", "refused", "verifying")
+    __slots__ = ("deadline", "framer", "read", "refused", "verifying")
 
     def __init__(self, framer: Framer, deadline: float) -> None:
         self.framer = framer
+        self.read = b""
+        """All bytes so far, for the wire log once they belong to a session."""
         self.deadline = deadline
         self.refused = False
         self.verifying: asyncio.Task[None] | None = None
@@ -105,7 +107,12 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self.open()
         self._server = await self._loop.create_server(
-            lambda: Connection(self, self._loop), self._host, self._wanted_port, ssl=self._ssl, backlog=512
+            lambda: Connection(self, self._loop),
+            self._host,
+            self._wanted_port,
+            ssl=self._ssl,
+            ssl_handshake_timeout=self._limits.logon_timeout_seconds if self._ssl is not None else None,
+            backlog=512,
         )
         self._log.info("listening", host=self._host, port=self.port, tls=self._ssl is not None)
         self._tick()
@@ -172,6 +179,8 @@ class Acceptor:
         if self._endpoints:
             self._authenticator.close()
         self._close_stores()
+        if self._wire is not None:
+            self._wire.flush()
         self._log.info("stopped", reason=reason)
 
     def _close_stores(self) -> None:
@@ -181,6 +190,8 @@ class Acceptor:
         self._by_comp_ids.clear()
 
     def _tick(self) -> None:
+        # First the next one: an error in one session must not stop the clock of the others.
+        self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
         now = self._clock.monotonic()
         for endpoint in self._endpoints.values():
             if now >= endpoint.session.due:
@@ -194,7 +205,6 @@ class Acceptor:
         self._ticks += 1
         if self._wire is not None and self._ticks % FLUSH_EVERY == 0:
             self._wire.flush()
-        self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
 
     # --- what the daemon does with sessions
 
@@ -279,6 +289,8 @@ class Acceptor:
         if waiting is None or waiting.refused:
             return
         waiting.framer.feed(data)
+        if self._wire is not None:
+            waiting.read += data
         if waiting.verifying is not None:
             return
         frame = waiting.framer.next_frame()
@@ -354,7 +366,7 @@ class Acceptor:
         connection.transport.set_write_buffer_limits(high=config.limits.write_buffer_bytes)
         waiting.framer.max_message = config.limits.max_message_bytes
         if self._wire is not None:
-            self._wire.write(config.name, "in", frame, self._clock.utc_ns())
+            self._wire.write(config.name, "in", waiting.read, self._clock.utc_ns())
         endpoint.attach(connection, waiting.framer, frame)
 
     def _refuse(self, connection: Connection, waiting: Waiting, reason: str) -> None:

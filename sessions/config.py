@@ -229,3 +229,16 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
     peer: str
     reason: str
     """Why the last connection ended."""
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of one session since its process started, for metrics."""
+
+    received: dict[str, int]
+    """Messages by MsgType(35), administrative ones included, possible duplicates that were dropped too."""
+    sent: dict[str, int]
+    """Messages by MsgType(35), each when it was numbered."""
+    resent: int
+    """Stored messages put on the wire again."""
+    garbled: int
+    """Stretches of bytes that were no message."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fixspec.framing import Framer
 from fixspec.messages import Message
-from sessions.config import SessionStatus
+from sessions.config import SessionStatus, Traffic
 from sessions.events import (
     CancelOnDisconnectDue,
     Closed,
@@ -65,7 +65,11 @@ class Endpoint:
         self.peer = connection.peer
         connection.endpoint = self
         self._throttled = False
-        self.session.connect(framer, first)
+        try:
+            self.session.connect(framer, first)
+        except StoreFailed as error:
+            self.store_failed(error)
+            return
         self.pump()
 
     def received(self, data: bytes) -> None:
@@ -276,6 +280,10 @@ class Endpoint:
         else:
             self.session.reset(reason)
             self.pump()
+
+    def traffic(self) -> Traffic:
+        """What the session has counted since the process started."""
+        return self.session.traffic()
 
     def status(self) -> SessionStatus:
         """The session as an operator sees it."""

@@ -11,7 +11,7 @@ import structlog
 from fixspec.codec import Decoder
 from fixspec.dictionary import FIX44, Dictionary
 from fixspec.messages import Message
-from sessions.acceptor import TICK_SECONDS
+from sessions.acceptor import FLUSH_EVERY, TICK_SECONDS
 from sessions.authentication import signer
 from sessions.config import SessionConfig, SessionStatus
 from sessions.connection import Connection
@@ -61,7 +61,7 @@ class Initiator:
         self._may_resend = may_resend
         self._next_target = next_target
         self._retry_seconds, self._max_retry_seconds = retry_seconds, max_retry_seconds
-        self._tries = 0
+        self._tries = self._ticks = 0
         self._dialling: asyncio.Task[None] | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
@@ -183,9 +183,12 @@ class Initiator:
         self._ended.set()
 
     def _tick(self) -> None:
+        self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
         endpoint = self._endpoint
         if self._clock.monotonic() >= endpoint.session.due:
             endpoint.tick()
         if endpoint.session.established:
             self._tries = 0
-        self._ticker = self._loop.call_later(TICK_SECONDS, self._tick)
+        self._ticks += 1
+        if self._wire is not None and self._ticks % FLUSH_EVERY == 0:
+            self._wire.flush()

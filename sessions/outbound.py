@@ -6,6 +6,7 @@ then wait without a number. `work` lets both go, in order, once the way is free.
 turn or is asked for again by the peer; nothing is ever numbered twice.
 """
 
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -75,7 +76,7 @@ class Outbound:
 
     __slots__ = (
         "_clock", "_config", "_deferred", "_digits", "_encode", "_ended", "_flowing", "_logged_on", "_may_resend",
-        "_output", "_paused", "_resends", "_store", "_wire", "next", "overrun", "processed",
+        "_output", "_paused", "_resends", "_sent", "_store", "_wire", "next", "overrun", "processed", "resent",
     )  # fmt: skip
 
     def __init__(self, config: SessionConfig, store: Store, clock: Clock, may_resend: ResendPolicy) -> None:
@@ -103,6 +104,9 @@ class Outbound:
         """While not flowing: the lowest number not yet written, or where the peer is left to ask."""
         self.processed: int | None = None
         """LastMsgSeqNumProcessed(369), where it is sent."""
+        self._sent: defaultdict[type[Message], int] = defaultdict(int)
+        self.resent = 0
+        """Stored messages put on the wire again."""
         self.overrun = False
         """More administrative messages wait than a peer that reads could cause."""
 
@@ -129,6 +133,10 @@ class Outbound:
         if not self._logged_on or self._paused or self._flowing:
             return False
         return bool(self._resends or self._deferred or (not self._ended and self._wire < self.next))
+
+    def sent(self) -> dict[str, int]:
+        """Messages numbered so far, by MsgType(35)."""
+        return {cls.msg_type.wire.decode(): count for cls, count in self._sent.items()}
 
     def take(self) -> bytes:
         """All bytes to write now."""
@@ -229,6 +237,7 @@ class Outbound:
             data = self._with_header(message, seq_num, route, poss_resend=poss_resend)
         self._store.save(seq_num, data, origin)
         self.next = seq_num + 1
+        self._sent[type(message)] += 1
         if self._flowing:
             self._output.append(data)
         return seq_num
@@ -258,6 +267,7 @@ class Outbound:
         else:
             self._store.next_sender = seq_num + 1
         self.next = self._wire = seq_num + 1
+        self._sent[type(message)] += 1
         self._output.append(data)
 
     def _send_unsent(self) -> None:
@@ -285,6 +295,7 @@ class Outbound:
         return self._may_resend(self._config.name, msg_type, age // _MICROSECOND * 1000)
 
     def _again(self, stored: bytes) -> bytes:
+        self.resent += 1
         return restamp(stored, self._stamp())
 
     def _fill(self, begin: int, next_number: int) -> bytes:

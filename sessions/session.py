@@ -5,10 +5,10 @@ The driver feeds what it read (`receive_data`), pulls events until None (`next_e
 `connection_lost` ends it. Numbers are in the store; what belongs to one connection (framing, gap, early messages,
 requests to resend) goes with it.
 
-Rules: FIX 4.4 volume 2 and the FIX Trading Community's session test cases, gathered in docs/dialect.md.
+Rules: FIX 4.4 volume 2, and the FIX Trading Community's session layer test cases (v1.0, June 2020), cited as TC n.x.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from functools import cache
 
@@ -25,7 +25,7 @@ from fixspec.messages import (
     SequenceReset,
     TestRequest,
 )
-from sessions.config import SendingTimeFault, SequenceTooLow, SessionConfig, SessionStatus
+from sessions.config import SendingTimeFault, SequenceTooLow, SessionConfig, SessionStatus, Traffic
 from sessions.events import (
     CancelOnDisconnectDue,
     Closed,
@@ -98,10 +98,10 @@ class Session:
     """One session in the role of acceptor or initiator. Not thread-safe; all methods return at once."""
 
     __slots__ = (
-        "_bounds_ns", "_calm", "_cancel", "_cancel_at", "_cancel_reason", "_clean", "_decode", "_earliest",
-        "_events", "_first", "_framer", "_garbled", "_hours", "_initiator", "_latest", "_liveness", "_me", "_now",
-        "_out", "_paused_at", "_peer", "_phase", "_reported", "_resetting", "_sequence",
-        "_sign", "_test_requests", "clock", "config", "due", "reason", "send", "store",
+        "_bounds_ns", "_calm", "_cancel", "_cancel_at", "_cancel_reason", "_clean", "_decode", "_earliest", "_events",
+        "_first", "_framer", "_garbled", "_garbled_total", "_hours", "_initiator", "_latest", "_liveness", "_me",
+        "_now", "_out", "_paused_at", "_peer", "_phase", "_received", "_reported", "_resetting", "_sequence", "_sign",
+        "_test_requests", "clock", "config", "due", "reason", "send", "store",
     )  # fmt: skip
 
     def __init__(
@@ -155,6 +155,8 @@ class Session:
         """`LoggedOut` has been reported, or there is nothing to report."""
         self._clean = self._resetting = False
         self._paused_at = NEVER
+        self._received: defaultdict[str, int] = defaultdict(int)
+        self._garbled_total = 0
 
     # --- one connection
 
@@ -297,6 +299,7 @@ class Session:
                 ):
                     # The usual message; the long way is for the others.
                     sequence.next += 1
+                    self._received[header.msg_type] += 1
                     liveness = self._liveness
                     liveness.heard = self._now
                     liveness.unheard = None
@@ -415,6 +418,15 @@ class Session:
             reason=self.reason,
         )
 
+    def traffic(self) -> Traffic:
+        """What was counted since the session was made."""
+        return Traffic(
+            received=dict(self._received),
+            sent=self._out.sent(),
+            resent=self._out.resent,
+            garbled=self._garbled_total,
+        )
+
     def _utc_of(self, monotonic: float) -> int:
         """A moment of this connection on the wall clock; 0 if it never was."""
         if not monotonic:
@@ -522,6 +534,7 @@ class Session:
             self._recalculate()
             return
         self._liveness.hear(self._now)
+        self._received[header.msg_type] += 1
         if header.sender_comp_id != self._peer or header.target_comp_id != self._me:
             if isinstance(phase, AwaitingLogon | LogonSent):
                 self._close("CompIDs of another session")
@@ -1003,6 +1016,7 @@ class Session:
         self._recalculate()
 
     def _note_garbled(self) -> None:
+        self._garbled_total += self._framer.garbled - self._garbled
         self._garbled = self._framer.garbled
         self._events.extend(Noticed(f"garbled input: {reason}") for reason in self._framer.take_garbled())
         if not self._events:

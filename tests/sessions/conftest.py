@@ -69,7 +69,7 @@ async def quickfix(tmp_path):
     started = []
     runs = 0
 
-    async def start(role, port, *, store=None, secure=None, **settings):
+    async def start(role, port, *, store=None, **settings):
         nonlocal runs
         runs += 1
         place = store or tmp_path / f"quickfix{runs}"
@@ -90,7 +90,6 @@ async def quickfix(tmp_path):
             "SocketReuseAddress": "Y",
             **settings,
         }
-        lines.update(secure or {})
         session = {"BeginString": "FIX.4.4", "SenderCompID": "CLIENT", "TargetCompID": "BRIDGE"}
         for key in ("SenderCompID", "TargetCompID"):
             session[key] = lines.pop(key, session[key])
@@ -103,7 +102,6 @@ async def quickfix(tmp_path):
             str(HERE / "quickfix_peer.py"),
             role,
             str(path),
-            *(["ssl"] if secure else []),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=2**22,

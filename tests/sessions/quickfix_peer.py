@@ -1,6 +1,6 @@
 """A QuickFIX engine in a process of its own: commands as lines on stdin, what happens as JSON lines on stdout.
 
-quickfix_peer.py acceptor|initiator SETTINGS [ssl]
+quickfix_peer.py acceptor|initiator SETTINGS
 """
 
 # ruff: noqa: N802
@@ -48,17 +48,10 @@ class Application(fix.Application):
 
 credentials = []
 role, path = sys.argv[1], sys.argv[2]
-secure = len(sys.argv) > 3
 settings = fix.SessionSettings(path)
 application = Application()
 stores, logs = fix.FileStoreFactory(settings), fix.FileLogFactory(settings)
-kinds = {
-    ("acceptor", False): fix.SocketAcceptor,
-    ("acceptor", True): fix.SSLSocketAcceptor,
-    ("initiator", False): fix.SocketInitiator,
-    ("initiator", True): fix.SSLSocketInitiator,
-}
-engine = kinds[role, secure](application, stores, settings, logs)
+engine = {"acceptor": fix.SocketAcceptor, "initiator": fix.SocketInitiator}[role](application, stores, settings, logs)
 say("ready")
 
 for line in sys.stdin:

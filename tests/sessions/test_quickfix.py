@@ -1,9 +1,13 @@
 """Our two roles against a real QuickFIX C++ engine."""
 
+import asyncio
+import contextlib
+import ssl
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+import trustme
 
 from fixspec.enums import OrdType, Side
 from fixspec.messages import NewOrderSingle, TestRequest
@@ -12,6 +16,7 @@ from sessions.clock import SystemClock
 from sessions.config import Limits, SessionConfig, SessionId
 from sessions.initiator import Initiator
 from sessions.store import FileStore
+from sessions.tls import client_context, server_context
 
 
 def order(name):
@@ -30,9 +35,9 @@ def order(name):
 async def acceptor(recorder, tmp_path):
     made = []
 
-    async def start(**settings):
+    async def start(ssl=None, **settings):
         config = SessionConfig(name="STRATEGY", id=SessionId("BRIDGE", "CLIENT"), **settings)
-        made.append(Acceptor([config], lambda c: FileStore(tmp_path / c.name), recorder, SystemClock()))
+        made.append(Acceptor([config], lambda c: FileStore(tmp_path / c.name), recorder, SystemClock(), ssl=ssl))
         await made[-1].start()
         return made[-1]
 
@@ -160,11 +165,20 @@ async def test_a_session_survives_a_restart_of_our_process_with_the_same_numbers
 async def initiator(recorder, tmp_path):
     made = []
 
-    async def start(port, **settings):
+    async def start(port, ssl=None, **settings):
         config = SessionConfig(name="BROKER", id=SessionId("BRIDGE", "CLIENT"), **settings)
         store = FileStore(tmp_path / "BROKER")
         made.append(
-            Initiator(config, store, recorder, SystemClock(), addresses=[("127.0.0.1", port)], retry_seconds=0.1)
+            Initiator(
+                config,
+                store,
+                recorder,
+                SystemClock(),
+                addresses=[("127.0.0.1", port)],
+                retry_seconds=0.1,
+                ssl=ssl,
+                server_name="localhost",
+            )
         )
         await made[-1].start()
         return made[-1]
@@ -223,3 +237,84 @@ async def test_quickfix_answers_our_test_request(quickfix, initiator, recorder, 
     await recorder.until("logon")
     ours.send(TestRequest(test_req_id="ping"))
     assert "|112=ping|" in (await peer.until("sent", "35=0|"))["raw"]
+
+
+@pytest.fixture
+def certificates(tmp_path):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for name in ("server", "client"):
+        certificate = authority.issue_cert("localhost", "127.0.0.1", common_name=name)
+        certificate.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
+        certificate.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+    return tmp_path
+
+
+@pytest.fixture
+async def relay():
+    """The PyPI wheel of QuickFIX is built without SSL, so its bytes pass through a relay that speaks TLS for it.
+
+    await relay(port, outward=context) listens in plain and connects by TLS; inward=context listens by TLS.
+    """
+    servers, tasks = [], []
+
+    async def copy(reader, writer):
+        with contextlib.suppress(OSError, ssl.SSLError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def start(port, inward=None, outward=None):
+        async def joined(reader, writer):
+            name = "localhost" if outward is not None else None
+            try:
+                far = await asyncio.open_connection("127.0.0.1", port, ssl=outward, server_hostname=name)
+            except OSError:
+                writer.close()
+                return
+            tasks.append(asyncio.create_task(copy(reader, far[1])))
+            tasks.append(asyncio.create_task(copy(far[0], writer)))
+
+        servers.append(await asyncio.start_server(joined, "127.0.0.1", 0, ssl=inward))
+        return servers[-1].sockets[0].getsockname()[1]
+
+    yield start
+    for server in servers:
+        server.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_quickfix_logs_on_over_mutual_tls_and_loses_nothing_over_a_reconnect(
+    quickfix, acceptor, recorder, certificates, relay
+):
+    ca = certificates / "ca.pem"
+    ours = await acceptor(
+        ssl=server_context(certificates / "server.pem", certificates / "server.key", client_ca=ca),
+        tls_peer_names=("client",),
+    )
+    recorder.on_each = lambda session_id, header, message: ours.send(session_id, order("answer-" + message.cl_ord_id))
+    outward = client_context(ca=ca, certificate=certificates / "client.pem", key=certificates / "client.key")
+    peer = await quickfix("initiator", await relay(ours.port, outward=outward))
+    await peer.until("logon")
+    peer.do("order a b c")
+    await peer.until("app", "11=answer-c|")
+    ours.disconnect("STRATEGY", "pause")
+    await peer.until("logout")
+    ours.send("STRATEGY", order("while-away"))
+    await peer.until("app", "11=while-away|")
+    assert len(peer.seen("app")) == 4
+
+
+async def test_we_log_on_to_a_quickfix_acceptor_over_tls(
+    quickfix, initiator, recorder, unused_tcp_port, certificates, relay
+):
+    await quickfix("acceptor", unused_tcp_port)
+    inward = server_context(certificates / "server.pem", certificates / "server.key")
+    port = await relay(unused_tcp_port, inward=inward)
+    ours = await initiator(port, ssl=client_context(ca=certificates / "ca.pem"))
+    await recorder.until("logon")
+    ours.disable("enough")
+    assert (await recorder.until("logout"))[2:] == ("enough", True)
