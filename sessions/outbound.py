@@ -23,6 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_DEFERRED = 1_000
 _MARK = b"\x0152="
+_SECONDS = len("20240101-00:00:00")
 _TRAILER = len(b"10=000\x01")
 _DIGITS = {17: 0, 21: 3, 24: 6, 27: 9}
 """Fraction digits of a UTCTimestamp by its length."""
@@ -76,7 +77,8 @@ class Outbound:
 
     __slots__ = (
         "_clock", "_config", "_deferred", "_digits", "_encode", "_ended", "_flowing", "_logged_on", "_may_resend",
-        "_output", "_paused", "_resends", "_sent", "_store", "_wire", "next", "overrun", "processed", "resent",
+        "_output", "_paused", "_resends", "_second", "_sent", "_store", "_wire", "next", "overrun", "processed",
+        "resent",
     )  # fmt: skip
 
     def __init__(self, config: SessionConfig, store: Store, clock: Clock, may_resend: ResendPolicy) -> None:
@@ -104,6 +106,8 @@ class Outbound:
         """While not flowing: the lowest number not yet written, or where the peer is left to ask."""
         self.processed: int | None = None
         """LastMsgSeqNumProcessed(369), where it is sent."""
+        self._second = (b"", 0)
+        """The last second read from a stored message, as text and as UTC nanoseconds."""
         self._sent: defaultdict[type[Message], int] = defaultdict(int)
         self.resent = 0
         """Stored messages put on the wire again."""
@@ -290,9 +294,13 @@ class Outbound:
         at = stored.index(b"\x0135=") + 4
         msg_type = stored[at : stored.index(b"\x01", at)].decode()
         at = stored.index(_MARK) + len(_MARK)
-        made = parse_utc_timestamp(stored[at : stored.index(b"\x01", at)].decode())
-        age = utc_datetime(self._clock.utc_ns()) - made
-        return self._may_resend(self._config.name, msg_type, age // _MICROSECOND * 1000)
+        end = stored.index(b"\x01", at)
+        second, fraction = stored[at : at + _SECONDS], stored[at + _SECONDS + 1 : end]
+        if second != self._second[0]:
+            since = parse_utc_timestamp(second.decode()) - _EPOCH
+            self._second = (second, since // _MICROSECOND * 1000)
+        made_ns = self._second[1] + (int(fraction.ljust(9, b"0")[:9]) if fraction else 0)
+        return self._may_resend(self._config.name, msg_type, self._clock.utc_ns() - made_ns)
 
     def _again(self, stored: bytes) -> bytes:
         self.resent += 1
