@@ -353,13 +353,17 @@ class MqttSink:
 
 
 async def _together(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run all until one ends or fails, then end the others; the failure is raised as it is."""
+    """Run all until one ends or fails, then end the others; the first failure is raised as it is."""
     tasks = [asyncio.create_task(part) for part in parts]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
-            await _ended(task)
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:
