@@ -192,7 +192,6 @@ def serve(count: int, place: Path) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=open(os.devnull, "w")))  # noqa: SIM115
 
     async def main() -> None:
-    """Read the options, print the figures."""
         configs = [SessionConfig(name=f"S{n}", id=SessionId("BRIDGE", f"C{n}")) for n in range(count)]
         limits = AdmissionLimits(connections_per_address=count + 10, waiting=count + 10)
         acceptor = Acceptor(configs, lambda c: FileStore(place / c.name), Nobody(), CLOCK, admission=limits)
@@ -273,6 +272,7 @@ async def many(count: int, seconds: float, place: Path) -> None:
 
 
 def main() -> None:
+    """Read the options, print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
