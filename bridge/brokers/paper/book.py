@@ -106,6 +106,34 @@ class FileBook:
         self._map[self._length : end] = data
         self._length = end
 
+    @property
+    def length(self) -> int:
+        """Bytes of records."""
+        return self._length
+
+    def rewrite(self, records: Iterable[Record]) -> None:
+        """Other records instead, all or nothing: a new file takes the old one's name. Raises OSError."""
+        beside = self.path.with_suffix(".new")
+        beside.unlink(missing_ok=True)
+        other = FileBook(beside)
+        try:
+            for record in records:
+                other.append((record,))
+            other.flush()
+            beside.rename(self.path)
+        except BaseException:
+            other.close()
+            beside.unlink(missing_ok=True)
+            raise
+        self._map.close()
+        os.close(self._fd)
+        self._fd, self._map, self._length, self._room = other._fd, other._map, other._length, other._room
+
+    def flush(self) -> None:
+        """To the disk."""
+        self._map.flush()
+        os.fsync(self._fd)
+
     def close(self) -> None:
         """Flush to the disk and let go."""
         self._map.flush()

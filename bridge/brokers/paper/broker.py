@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bridge.brokers.paper import interventions
 from bridge.brokers.paper.book import Book, FileBook, MemoryBook
+from bridge.brokers.paper.compaction import compacted
 from bridge.brokers.paper.exchange import NEVER, Exchange
 from bridge.brokers.paper.fees import Fees
 from bridge.brokers.paper.latency import Latency
@@ -64,8 +65,11 @@ class PaperBroker:
         latency: Latency | None = None,
         house: HouseRules | None = None,
         hours: Hours | None = None,
+        compact_bytes: int = 64 << 20,
+        keep_days: float = 30.0,
     ) -> None:
-        """`directory` holds the book (`<name>.book`); None keeps it in memory, which is for tests.
+        """`directory` holds the book (`<name>.book`); None keeps it in memory, which is for tests. A book longer than
+        `compact_bytes` forgets at the next start what ended more than `keep_days` ago.
 
         `hours` None: every market is open around the clock, day orders end at 17:00 New York.
         """
@@ -73,6 +77,8 @@ class PaperBroker:
         self._quotes = quotes
         self._clock = clock
         self._path = None if directory is None else directory / f"{name}.book"
+        self._compact_bytes = compact_bytes
+        self._keep_ns = int(keep_days * 86_400e9)
         self._latency = latency or Latency()
         self._delays = bool(self._latency.report)
         self._build: Callable[[], Exchange] = lambda: Exchange(
@@ -117,6 +123,8 @@ class PaperBroker:
         self._teller = Teller(self._name, self.exchange.state)
         now = self._clock.utc_ns()
         self._book = self._memory if self._path is None else FileBook(self._path)
+        if isinstance(self._book, FileBook) and self._book.length > self._compact_bytes:
+            self._book.rewrite(compacted(self._book.read(), self._build().state, now - self._keep_ns))
         records = iter(self._book.read())
         first = next(records, None)
         if first is None:
@@ -200,6 +208,8 @@ class PaperBroker:
             found = await asyncio.to_thread(looked_up, book.read, client_id)
         if isinstance(found, Rejected):
             return self._teller.stated_rejection(found)
+        if found is None and (order.received - EPOCH) // timedelta(microseconds=1) * 1000 < self.exchange.state.dropped:
+            raise BrokerUnreachable("the paper book has forgotten orders as old as this one")
         return None if found is None else self._teller.stated(found)
 
     async def executions(self, since: datetime) -> Sequence[Executed]:

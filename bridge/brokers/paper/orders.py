@@ -50,7 +50,7 @@ class PaperOrder:
     def __init__(self, record: Accepted) -> None:
         self.no = record.no
         self.id = record.id
-        self.aliases: tuple[str, ...] = ()  # ids it had before it was replaced
+        self.aliases = record.aliases  # ids it had before it was replaced
         self.account = record.account
         self.symbol = record.symbol
         self.side = record.side

@@ -25,11 +25,15 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_fiel
 
 
 class Opened(Record, frozen=True):
-    """First record of a book. `book` is part of every id it gives out, so that a new book never repeats an old id."""
+    """First record of a book. `book` is part of every id it gives out, so that a new book never repeats an old id.
+
+    `next_no` is the number of the next order; before `dropped` (UTC ns) the book has forgotten what has ended.
+    """
 
     book: str
     version: int = VERSION
     next_no: int = 1
+    dropped: int = 0
 
 
 class Funded(Record, frozen=True):
@@ -76,6 +80,7 @@ class Accepted(Record, frozen=True):
     expires: int | None = None
     extended: bool = False
     trail: Decimal | None = None
+    aliases: tuple[str, ...] = ()  # ids it had before, where older records were dropped
 
 
 class Rejected(Record, frozen=True):
@@ -120,6 +125,7 @@ class Filled(Record, frozen=True):
     level: Decimal | None = None
     rate: Decimal = ONE
     carried: bool = False
+    revision: int = 0
 
 
 class Corrected(Record, frozen=True):

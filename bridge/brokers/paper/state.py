@@ -61,6 +61,7 @@ class State:
         self._make = market
         self.keep_closed = keep_closed
         self.book = ""
+        self.dropped = 0  # before then the book has forgotten what has ended, UTC ns
         self.accounts = {terms.name: Account(terms.name, terms.currency, terms.margin) for terms in accounts}
         self.markets: dict[str, Market] = {}
         self.orders: dict[int, PaperOrder] = {}
@@ -216,6 +217,7 @@ class State:
     def _opened(self, record: Opened) -> None:
         self.book = record.book
         self.next_no = record.next_no
+        self.dropped = record.dropped
 
     def _fund(self, record: Funded) -> None:
         self.funded.add(record.account)
@@ -254,6 +256,8 @@ class State:
         self.next_no = no + 1
         self.orders[no] = order
         self.by_id[record.id] = order
+        for client_id in record.aliases:
+            self.by_id[client_id] = order
         self.reserve(order, need)
         return order
 
@@ -284,7 +288,7 @@ class State:
         account = self.accounts[order.account]
         qty, px, fee = record.qty, record.px, record.fee
         holding = account.holding(market.instrument)
-        order.executions.append(Execution(record.at, qty, px, fee, record.made, record.rate))
+        order.executions.append(Execution(record.at, qty, px, fee, record.made, record.rate, record.revision))
         self._recent.append((record.at, record.no, record.execution))
         order.cum += qty
         value = qty * px

@@ -353,7 +353,9 @@ def _orders(records: Iterable[Record], only: int | None = None) -> dict[int, Pap
         if order is None:
             continue
         if isinstance(record, Filled):
-            order.executions.append(Execution(record.at, record.qty, record.px, record.fee, record.made, record.rate))
+            order.executions.append(
+                Execution(record.at, record.qty, record.px, record.fee, record.made, record.rate, record.revision)
+            )
             _sum(order)
         elif isinstance(record, Corrected):
             done = order.executions[record.execution - 1]
