@@ -1,17 +1,24 @@
 """The paper broker's configuration as one document: what a settings file says, checked and turned into parts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bridge.brokers.paper.fees import SCHEDULES, Fees
+from bridge.brokers.paper.broker import PaperBroker
+from bridge.brokers.paper.difficult import DifficultBroker
+from bridge.brokers.paper.fees import SCHEDULES
 from bridge.brokers.paper.latency import Latency
 from bridge.brokers.paper.ledger import MarginTerms
 from bridge.brokers.paper.model import AccountTerms, FillModel, HouseRules
-from bridge.marketdata.hours import AlwaysOpen, ExchangeHours, Hours
+from bridge.brokers.paper.scenario import Scenario
+from bridge.interfaces import Clock
+from bridge.marketdata.hours import AlwaysOpen, ExchangeHours
+from bridge.marketdata.quotes import QuoteBook
+from bridge.orders.market import Instrument
 
 
 class OpenHours(Enum):
@@ -40,6 +47,7 @@ class PaperOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     house: HouseRules = HouseRules()
     hours: OpenHours = OpenHours.ALWAYS
     margin: MarginKind = MarginKind.INTRADAY
+    scenario: str | None = None  # a file of faults to rehearse with
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> "PaperOptions":
@@ -60,15 +68,33 @@ class PaperOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             return AccountTerms(name=name, currency=currency, cash=cash, margin=MarginTerms.overnight())
         return AccountTerms(name=name, currency=currency, cash=cash)
 
-    def parts(self) -> dict[str, FillModel | Fees | Latency | HouseRules | Hours]:
-        """Keyword arguments of `PaperBroker`."""
-        return {
+    def build(
+        self,
+        *,
+        quotes: QuoteBook,
+        clock: Clock,
+        instrument: Callable[[str], Instrument | None],
+        directory: Path | None,
+        name: str,
+        accounts: Sequence[AccountTerms],
+    ) -> PaperBroker:
+        """The broker; a difficult one when a scenario is named. Raises ScenarioError, OSError."""
+        settings: dict[str, Any] = {
+            "quotes": quotes,
+            "clock": clock,
+            "instrument": instrument,
+            "directory": directory,
+            "name": name,
+            "accounts": accounts,
             "model": self.fill,
             "fees": SCHEDULES[self.fees],
             "latency": self.latency,
             "house": self.house,
             "hours": AlwaysOpen() if self.hours is OpenHours.ALWAYS else ExchangeHours(),
         }
+        if self.scenario is None:
+            return PaperBroker(**settings)
+        return DifficultBroker(scenario=Scenario.load(self.scenario), **settings)
 
 
 def _plain(value: Any) -> Any:

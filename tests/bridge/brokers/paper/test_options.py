@@ -1,12 +1,14 @@
+from datetime import date
 from decimal import Decimal
 
 import pytest
 import yaml
 
-from bridge.brokers.paper import Imitated, PaperOptions, Resting, Taking
-from bridge.brokers.paper.fees import InteractiveBrokersFees
-from bridge.marketdata.hours import ExchangeHours
+from bridge.brokers.paper import DifficultBroker, Imitated, PaperBroker, PaperOptions, Resting, Taking
+from bridge.instruments import Instruments
+from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.market import AssetClass
+from sessions.clock import ManualClock
 
 DOCUMENT = """
 fill: {taking: walk, walk_depth: 0.5, resting: through, participation: 0.1, untold_size: {fx: 500000}}
@@ -24,10 +26,29 @@ def test_a_document_becomes_the_parts_of_the_broker():
     assert (options.fill.participation, options.fill.walk_depth) == (Decimal("0.1"), Decimal("0.5"))
     assert options.house.price_bands == {AssetClass.EQUITY: Decimal("0.1")}
     assert options.house.imitate is Imitated.ALPACA
-    parts = options.parts()
-    assert isinstance(parts["fees"], InteractiveBrokersFees)
-    assert isinstance(parts["hours"], ExchangeHours)
     assert not options.account("A", "USD", Decimal(5)).margin.margin_account
+
+
+async def test_options_build_a_broker_that_keeps_them(tmp_path):
+    clock, quotes = ManualClock(), QuoteBook()
+    options = PaperOptions.parse(yaml.safe_load("{fees: maker-taker, house: {hold_when_closed: false}}"))
+    common = {
+        "quotes": quotes,
+        "clock": clock,
+        "instrument": Instruments.starter(date(2024, 7, 1)).get,
+        "directory": tmp_path,
+        "name": "paper",
+        "accounts": [options.account("A", "USD", Decimal(50_000))],
+    }
+    broker = options.build(**common)
+    assert type(broker) is PaperBroker
+    await broker.start(lambda report: None)
+    (account,) = await broker.accounts()
+    assert (account.account, account.cash) == ("A", 50_000)
+    await broker.stop()
+    scenario = tmp_path / "bad.yaml"
+    scenario.write_text("kind: PaperScenario\nfaults: [{fault: lost_ack, nth: 1}]\n")
+    assert isinstance(PaperOptions.parse({"scenario": str(scenario)}).build(**common), DifficultBroker)
 
 
 def test_everything_may_be_left_out():
