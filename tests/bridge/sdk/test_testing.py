@@ -71,7 +71,7 @@ async def test_what_comes_by_fix_is_seen_over_rest_and_the_other_way_round(live:
 @together
 async def test_a_cancel_by_fix_ends_a_live_order(live: PaperBridge) -> None:
     async with FixClient(port=live.fix_port) as client:
-        await client.send(new_order_single("F-10", "MSFT", "buy", "10", price=await away(live), account="PAPER"))
+        await client.send(new_order_single("F-10", "MSFT", "buy", "11", price=await away(live), account="PAPER"))
         await client.receive()
         order = await live.order_by_cl_ord_id("F-10", session="STRATEGY")
         await client.send(order_cancel_request("F-11", "F-10", "MSFT", "buy", account="PAPER"))
