@@ -23,13 +23,14 @@ from bridge.commands import EngineCommands
 from bridge.control import ControlServer
 from bridge.control_commands import offer
 from bridge.control_orders import ControlOrders
-from bridge.desk import Desk
+from bridge.desk import EPOCH, Desk
 from bridge.engine import Engine
 from bridge.gateway import Gateway
+from bridge.held_store import HeldStore
 from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
 from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import Entry, Scope
+from bridge.orders.events import Entry, Opened, Reserved, Scope
 from bridge.orders.reports import Report
 from bridge.outputs.fix import FixReports
 from bridge.outputs.position_feed import PositionFeed
@@ -46,7 +47,7 @@ from fixspec.messages import Message
 from sessions.acceptor import Acceptor
 from sessions.clock import SystemClock
 from sessions.config import SessionConfig
-from sessions.interfaces import StoreFailed
+from sessions.interfaces import Store, StoreFailed
 from sessions.store import FileStore
 from sessions.wirelog import FileWireLog
 
@@ -74,6 +75,8 @@ class Daemon:
         self._exit_code = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._closers: list[tuple[str, Callable[[], Any]]] = []
+        self._began_ns: dict[str, int] = {}  # session → when its numbers began
+        self._recovered_ns = 0  # time of the newest entry found at the start
 
     # --- start -------------------------------------------------------------------------------------------------------
 
@@ -90,6 +93,7 @@ class Daemon:
         self.journal = assembly.journal(settings, self.clock)
         self._closers.append(("journal", self.journal.close))
         self.journal.on_flush = self._flushed
+        self.journal.on_failed(self._journal_failed)
         self.instruments = assembly.instruments(settings)
         self.quotes = QuoteBook()
         self.market, self.push = assembly.market_data(settings, self.clock, self.instruments)
@@ -156,8 +160,10 @@ class Daemon:
         if self.wire is not None:
             self._closers.append(("FIX log", self.wire.close))
 
-        def store(config: SessionConfig) -> FileStore:
-            return FileStore(settings.store_dir / config.name, self.clock.utc_ns())
+        def store(config: SessionConfig) -> Store:
+            kept = FileStore(settings.store_dir / config.name, self.clock.utc_ns())
+            self._began_ns[config.name] = kept.created_ns
+            return kept if self.journal.mode == "write" else HeldStore(kept, self._when_durable)
 
         self.acceptor = Acceptor(
             [each.config(fix.comp_id) for each in settings.sessions],
@@ -169,13 +175,23 @@ class Daemon:
             ssl=assembly.server_tls(fix.tls) if fix.tls is not None else None,
             log=log,
             wire=self.wire,
-            next_target=self.desk.blotter.next_inbound,
+            next_target=self._next_inbound,
         )
+
+    def _when_durable(self, call: Callable[[], None]) -> None:
+        self.engine.gate.when_durable(self.journal.next_seq - 1, call)
+
+    def _next_inbound(self, session_id: str) -> int:
+        """The journal's word on the next number of a session; none when the session was reset after its last entry."""
+        if self._began_ns.get(session_id, 0) > self._recovered_ns:
+            return 0
+        return self.desk.blotter.next_inbound(session_id)
 
     def _recover(self) -> None:
         """Fold the journal; what a session's store does not hold yet is numbered and stored for its next Logon."""
         began = time.monotonic()
         count = 0
+        last = EPOCH
         blotter, portfolio = self.desk.blotter, self.chain.portfolio
         for entry in self.journal.read():
             event = entry.event
@@ -183,6 +199,9 @@ class Daemon:
             after = blotter.apply(entry)
             portfolio.on_entry(entry, before, after)
             count += 1
+            if not isinstance(event, (Opened, Reserved)):
+                last = entry.time
+        self._recovered_ns = int(last.timestamp() * 1e9)
         try:
             # after the fold, because the next inbound numbers are part of it
             self.acceptor.open()
