@@ -151,7 +151,12 @@ def open_store(count: int, place: Path) -> None:
     """Save, close and open; kill and open; reboot and open."""
     data = CLIENT.encode(REPORT, 1, stamp())
     store = FileStore(place / "million")
-    took = timed(lambda: [store.save(number, data, number) for number in range(1, count + 1)] and None)
+
+    def save() -> None:
+        for number in range(1, count + 1):
+            store.save(number, data, number)
+
+    took = timed(save)
     print(f"store, save                {took / count * 1e6:6.2f} us a message of {len(data)} bytes")
     store.close()
     program = (

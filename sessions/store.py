@@ -30,6 +30,9 @@ _PREFIX = _HEAD.size + _CRC.size
 _PAGE = 4096
 _MAGIC = int.from_bytes(b"FXBSTOR1", "little")
 _READ = 64 * 1024
+_PAIR = 16
+_GROWTH = 4 * 1024 * 1024
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 # Words of the page, and of a slot within it.
 _W_MAGIC, _W_SELECTOR, _W_BOOT, _W_CLEAN = 0, 1, 2, 4
@@ -96,8 +99,8 @@ class FileStore:
     """
 
     __slots__ = (
-        "_base", "_count", "_directory", "_end", "_fd", "_index", "_index_fd", "_index_map", "_lock_fd", "_next_sender",
-        "_numbers", "_numbers_map", "_room", "_usable", "recovered",
+        "_base", "_count", "_directory", "_end", "_fd", "_index", "_index_map", "_next_sender", "_numbers",
+        "_numbers_map", "_room", "_usable", "recovered",
     )  # fmt: skip
 
     _base: int
@@ -109,7 +112,6 @@ class FileStore:
     _end: int
     """Where the next record goes."""
     _fd: int
-    _index_fd: int
     _index: memoryview
     _index_map: mmap.mmap
     _numbers: memoryview
@@ -123,16 +125,9 @@ class FileStore:
         self._usable = True
         with _as_store_failed(f"cannot open the store {directory}"):
             self._directory.mkdir(parents=True, exist_ok=True)
-            self._lock_fd = os.open(self._directory / "numbers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            self._lock()
-            with _as_store_failed(f"cannot open the store {directory}"):
-                trusted = self._open_numbers(created_ns)
-                self._open_generation()
-                self._catch_up(trusted)
-        except BaseException:
-            os.close(self._lock_fd)
-            raise
+            trusted = self._open_numbers(created_ns)
+            self._open_generation()
+            self._catch_up(trusted)
 
     # --- the two numbers
 
@@ -250,7 +245,7 @@ class FileStore:
 
     def close(self) -> None:
         """Flush to the disk, mark the close as clean and unlock."""
-        if self._lock_fd < 0:
+        if self._fd < 0:
             return
         with _as_store_failed(f"cannot flush the store {self._directory}"):
             os.fsync(self._fd)
@@ -263,22 +258,23 @@ class FileStore:
         self._close_generation()
         self._numbers.release()
         self._numbers_map.close()
-        os.close(self._lock_fd)
-        self._lock_fd = -1
 
     # --- opening
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreFailed(f"the store {self._directory} is in use by another process") from error
-
     def _open_numbers(self, created_ns: int) -> bool:
-        """Map the page; True if index and records can be trusted to agree."""
-        if os.fstat(self._lock_fd).st_size < _PAGE:
-            os.posix_fallocate(self._lock_fd, 0, _PAGE)
-        self._numbers_map = mmap.mmap(self._lock_fd, _PAGE)
+        """Lock and map the page; True if index and records can be trusted to agree."""
+        fd = os.open(self._directory / "numbers", _FLAGS, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise StoreFailed(f"the store {self._directory} is in use by another process") from error
+            if os.fstat(fd).st_size < _PAGE:
+                os.posix_fallocate(fd, 0, _PAGE)
+            self._numbers_map = mmap.mmap(fd, _PAGE)
+        finally:
+            # The mapping holds a duplicate, and with it the lock.
+            os.close(fd)
         self._numbers = numbers = memoryview(self._numbers_map).cast("Q")
         if numbers[_W_MAGIC] == 0:
             numbers[_SLOT + _SENDER] = numbers[_SLOT + _TARGET] = 1
@@ -297,13 +293,8 @@ class FileStore:
         return trusted
 
     def _open_generation(self) -> None:
-        generation = self._numbers[self._base + _GENERATION]
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._fd = os.open(self._path("messages", generation), flags, 0o600)
-        self._index_fd = os.open(self._path("index", generation), flags, 0o600)
-        if os.fstat(self._index_fd).st_size < _PAGE:
-            os.posix_fallocate(self._index_fd, 0, _PAGE)
-        self._map_index()
+        self._fd = os.open(self._path("messages"), _FLAGS, 0o600)
+        self._map_index(_PAGE)
 
     def _catch_up(self, trusted: bool) -> None:
         """Agree on what is there: the indexed records, whole records behind them, and nothing else."""
@@ -377,29 +368,37 @@ class FileStore:
             self._end = end
 
     def _grow_index(self) -> None:
-        size = self._room * 16
-        # Allocated, not sparse: a full disk must show here, not as a signal at the first touch of a page.
-        os.posix_fallocate(self._index_fd, size, min(size, 4 * 1024 * 1024))
-        self._index.release()
-        self._index_map.close()
-        self._map_index()
+        size = self._room * _PAIR
+        index, index_map = self._index, self._index_map
+        self._map_index(size + min(size, _GROWTH))
+        index.release()
+        index_map.close()
 
-    def _map_index(self) -> None:
-        size = os.fstat(self._index_fd).st_size & ~(_PAGE - 1)
-        self._index_map = mmap.mmap(self._index_fd, size)
+    def _map_index(self, least: int) -> None:
+        fd = os.open(self._path("index"), _FLAGS, 0o600)
+        try:
+            size = os.fstat(fd).st_size & ~(_PAGE - 1)
+            if size < least:
+                # Allocated, not sparse: a full disk must show here, not as a signal at the first touch of a page.
+                os.posix_fallocate(fd, size, least - size)
+                size = least
+            self._index_map = mmap.mmap(fd, size)
+        finally:
+            os.close(fd)
         self._index = memoryview(self._index_map).cast("Q")
-        self._room = size // 16
+        self._room = size // _PAIR
 
     # --- files
 
-    def _path(self, name: str, generation: int) -> Path:
-        return self._directory / f"{name}.{generation}"
+    def _path(self, name: str, generation: int | None = None) -> Path:
+        counts = self._numbers[self._base + _GENERATION]
+        return self._directory / f"{name}.{counts if generation is None else generation}"
 
     def _close_generation(self) -> None:
         self._index.release()
         self._index_map.close()
-        os.close(self._index_fd)
         os.close(self._fd)
+        self._fd = -1
 
     def _sweep(self, generation: int) -> None:
         """Remove files of other generations, left over by a reset or by one that did not finish."""

@@ -20,12 +20,9 @@ def let_go(store):
     """What the kernel does to the files of a killed process."""
     store._index.release()
     store._index_map.close()
-    os.close(store._index_fd)
     os.close(store._fd)
     store._numbers.release()
     store._numbers_map.close()
-    os.close(store._lock_fd)
-    store._lock_fd = -1
 
 
 def seen(store):
@@ -297,6 +294,25 @@ def test_a_full_disk_ends_the_store_and_takes_no_number(tmp_path):
     store.close()
 
 
+def test_an_index_that_cannot_grow_ends_the_store_and_the_rest_stays_readable(tmp_path, monkeypatch):
+    store = FileStore(tmp_path / "s")
+    for number in range(1, store._room + 1):
+        store.save(number, b"m", number)
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sessions.store.os.posix_fallocate", full)
+    with pytest.raises(StoreFailed):
+        store.save(store.next_sender, b"one too many", 0)
+    monkeypatch.undo()
+    assert len(list(store.get(1, 10**6))) == store._room
+    store.close()
+    again = FileStore(tmp_path / "s")
+    assert again.next_sender == again._room + 1
+    again.close()
+
+
 @pytest.mark.parametrize("where", ["before the selector", "after the selector", "after the files"])
 def test_a_reset_killed_half_way_happened_or_did_not(tmp_path, where, monkeypatch):
     store = FileStore(tmp_path / "s")
@@ -320,7 +336,6 @@ def test_a_reset_killed_half_way_happened_or_did_not(tmp_path, where, monkeypatc
     monkeypatch.undo()
     store._numbers.release()
     store._numbers_map.close()
-    os.close(store._lock_fd)
     again = FileStore(tmp_path / "s")
     if where == "before the selector":
         assert seen(again) == (2, 9, 3, [(1, b"one")])
