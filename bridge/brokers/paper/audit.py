@@ -67,6 +67,7 @@ class Audit:
         self.tapes: dict[str, Tape] = {}
         self.orders: dict[int, Audited] = {}
         self.fills = 0
+        self.most_used = ZERO  # the largest share of a displayed size that fills had used when they happened
         self.violations: list[str] = []
 
     def tick(self, tick: Tick) -> None:
@@ -183,6 +184,8 @@ class Audit:
         key = (order.buy, level)
         tape.used[key] = tape.used.get(key, ZERO) + fill.qty
         shown = (self._untold if size is None else size) * self._share
+        if level == touch and shown:
+            self.most_used = max(self.most_used, tape.used[key] / shown)
         if level == touch and tape.used[key] > shown:
             self._wrong(order, f"{tape.used[key]} used of {shown} displayed at {level}")
         if order.record.time_in_force in {TimeInForce.IOC, TimeInForce.FOK} and fill.made:
