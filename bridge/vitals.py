@@ -231,8 +231,8 @@ class Vitals:
         self.journal_batch = Histogram(BATCH_ENTRIES)
         self.journal_seq = 0
         self.journal_durable = 0
-        self.journal_bytes = 0
-        self.journal_free_bytes = 0
+        self.journal_bytes: int | None = None  # None until measured
+        self.journal_free_bytes: int | None = None
         self.kill_incomplete = 0
         self.duplicates_suppressed: dict[str, int] = {}  # broker → fills told again and held back
         self.overfills: dict[str, int] = {}  # broker → fills beyond OrderQty(38)

@@ -345,8 +345,9 @@ class Metrics:
         self._gc.replace([((), vitals["gc_pause"])])
         journal = vitals["journal"]
         self._journal_seq.set(to=journal["seq"])
-        self._journal_bytes.set(to=journal["bytes"])
-        self._journal_free.set(to=journal["free_bytes"])
+        for gauge, size in ((self._journal_bytes, journal["bytes"]), (self._journal_free, journal["free_bytes"])):
+            if size is not None:
+                gauge.set(to=size)
         self._journal_lag.set(to=max(journal["seq"] - journal["durable"], 0))
         self._flush.replace([((), journal["flush"])])
         self._batch.replace([((), journal["batch"])])

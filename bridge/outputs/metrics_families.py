@@ -136,10 +136,8 @@ class Numbers(Family):
         self.kind = kind
         self._values: dict[Labels, float] = {}
         self._texts: dict[Labels, str] = {}
-        if not labels:
-            budget.series += 1
-            self._names[()] = ()
-            self._values[()] = 0.0
+        if not labels and kind == "counter":
+            self.add(amount=0.0)  # a gauge is not there before it is known; a counter that begins at 1 hides its first
 
     def add(self, *values: str, amount: float = 1.0) -> None:
         """Count."""
