@@ -86,12 +86,12 @@ async def entry_by_seq(seq: FromPath[int], services: Behind, principal: Who) -> 
     tag="orders",
     answer=EntryPage,
     query=OrderEntriesQuery,
-    problems=("not-found",),
+    problems=("not-found", "unavailable"),
 )
 async def order_entries(request: Asked, order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """Everything that happened to an order, oldest first."""
     query = query_of(request, OrderEntriesQuery)
-    order = visible(services, principal, order_id)
+    order = await visible(services, principal, order_id)
     return await _page(
         services,
         max(query.after, order_id - 1),

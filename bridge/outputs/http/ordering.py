@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bridge.control_commands import Entrant, MassCancelAnswer, OrderAnswer, Verdict
+from bridge.control_answers import Entrant, MassCancelAnswer, OrderAnswer, Status, Verdict
 from bridge.orders.order import Order
 from bridge.outputs.http.bodies import CancelAllIn, NewOrderIn, OrderChangeIn
 from bridge.outputs.http.principal import Principal
@@ -15,12 +15,37 @@ def entrant(principal: Principal, strategy: str | None = None) -> Entrant:
     return Entrant(principal.session_id, principal.accounts, strategy)
 
 
-def visible(services: Services, principal: Principal, order_id: int) -> Order:
+async def visible(services: Services, principal: Principal, order_id: int) -> Order:
     """An order the token may see; another's does not exist for it."""
     order = services.book.blotter.order(order_id)
+    if order is None:
+        await caught_up(services)
+        order = services.book.blotter.order(order_id)
     if order is None or not principal.sees(order.account):
         raise refuse("not-found", f"there is no order {order_id}")
     return order
+
+
+async def by_cl_ord_id(services: Services, principal: Principal, session_id: str, cl_ord_id: str) -> Order:
+    """The order whose chain a session's ClOrdID(11) belongs to."""
+    order = services.book.blotter.find(session_id, cl_ord_id)
+    if order is None:
+        await caught_up(services)
+        order = services.book.blotter.find(session_id, cl_ord_id)
+    if order is None or not principal.sees(order.account):
+        raise refuse("not-found", f"no order with ClOrdID(11) {cl_ord_id}")
+    return order
+
+
+async def caught_up(services: Services) -> None:
+    """Return once everything the engine has released is folded here: only then is "not found" an answer.
+
+    Who asks after 504 must not be told that there is no order because we are a moment behind. ProblemError
+    `unavailable` when the engine does not say how far it is, or we do not get there.
+    """
+    status = await services.engine.ask("status", Status)
+    if not await services.book.reached(status.seq):
+        raise refuse("unavailable", f"the outputs are at {services.book.seq}, the engine at {status.seq}: ask again")
 
 
 async def enter(services: Services, principal: Principal, data: NewOrderIn) -> OrderAnswer:
@@ -45,7 +70,7 @@ async def replace(
     services: Services, principal: Principal, order_id: int, data: OrderChangeIn, if_match: int | None
 ) -> OrderAnswer:
     """OrderCancelReplaceRequest(G), with what is left out staying as it is."""
-    visible(services, principal, order_id)
+    await visible(services, principal, order_id)
     return await _asked(
         services,
         "replace_order",
@@ -61,7 +86,7 @@ async def cancel(
     services: Services, principal: Principal, order_id: int, cl_ord_id: str, if_match: int | None
 ) -> OrderAnswer:
     """OrderCancelRequest(F)."""
-    visible(services, principal, order_id)
+    await visible(services, principal, order_id)
     return await _asked(
         services,
         "cancel_order",

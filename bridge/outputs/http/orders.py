@@ -23,7 +23,6 @@ from bridge.outputs.http.paging import LIMIT, SCAN, Cursor, Limit, below, cursor
 from bridge.outputs.http.principal import Role
 from bridge.outputs.http.services import Behind, Services, Who
 from bridge.outputs.http.text import ClOrdIdText
-from bridge.problems import refuse
 
 MAX_WAIT = 30.0  # seconds
 PREFER = {"Prefer": "`wait=2`: answer after the broker's word, or after so many seconds (at most 30)"}
@@ -141,12 +140,12 @@ def _wanted(order: Order, query: OrdersQuery, since: datetime | None) -> bool:
     role=Role.READ,
     tag="orders",
     answer=OrderState,
-    problems=("not-found",),
+    problems=("not-found", "unavailable"),
     state=True,
 )
 async def order_by_id(request: Asked, order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """The order as it is now."""
-    order = ordering.visible(services, principal, order_id)
+    order = await ordering.visible(services, principal, order_id)
     return state(request, order_state(order), str(order.last_seq))
 
 
@@ -157,7 +156,7 @@ async def order_by_id(request: Asked, order_id: FromPath[int], services: Behind,
     tag="orders",
     answer=OrderState,
     query=OwnerQuery,
-    problems=("not-found",),
+    problems=("not-found", "unavailable"),
     state=True,
 )
 async def order_by_cl_ord_id(
@@ -165,10 +164,9 @@ async def order_by_cl_ord_id(
 ) -> Response[bytes]:
     """The order whose chain a ClOrdID(11) belongs to: what to ask after 504."""
     query = query_of(request, OwnerQuery)
-    name = cl_ord_id.removeprefix("/")
-    found = services.book.blotter.find(query.session or principal.session_id, name)
-    if found is None or not principal.sees(found.account):
-        raise refuse("not-found", f"no order with ClOrdID(11) {name}")
+    found = await ordering.by_cl_ord_id(
+        services, principal, query.session or principal.session_id, cl_ord_id.removeprefix("/")
+    )
     return state(request, order_state(found), str(found.last_seq))
 
 
@@ -251,11 +249,16 @@ async def cancel_after(request: Asked, services: Behind, principal: Who) -> Resp
 
 
 @endpoint(
-    "GET", "/orders/{order_id:int}/verdict", role=Role.READ, tag="orders", answer=Verdict, problems=("not-found",)
+    "GET",
+    "/orders/{order_id:int}/verdict",
+    role=Role.READ,
+    tag="orders",
+    answer=Verdict,
+    problems=("not-found", "unavailable"),
 )
 async def order_verdict(order_id: FromPath[int], services: Behind, principal: Who) -> Response[bytes]:
     """What every risk rule says about the order as it stands."""
-    ordering.visible(services, principal, order_id)
+    await ordering.visible(services, principal, order_id)
     return answered(await services.engine.ask("explain", Verdict, principal.session_id, order_id=order_id))
 
 

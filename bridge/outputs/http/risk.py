@@ -91,6 +91,7 @@ async def halt(request: Asked, services: Behind, principal: Who) -> Response[byt
         state=data.state,
         reason=data.reason,
     )
+    await services.book.reached(answer.seq or 0)
     return answered(answer)
 
 
@@ -108,6 +109,7 @@ async def resume(request: Asked, services: Behind, principal: Who) -> Response[b
         state=data.state,
         reason=data.reason,
     )
+    await services.book.reached(answer.seq or 0)
     return answered(answer)
 
 
@@ -135,6 +137,7 @@ async def kill(request: Asked, services: Behind, principal: Who) -> Response[byt
         reason=data.reason,
         flatten=data.flatten,
     )
+    await services.book.reached(answer.seq)
     return answered(answer, 202, {"Location": f"/v1/risk/kills/{answer.kill_id}"})
 
 

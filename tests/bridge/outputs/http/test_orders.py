@@ -287,3 +287,21 @@ async def test_ids_with_slashes_are_found(http: httpx.AsyncClient) -> None:
     await entered(http, cl_ord_id="desk/7/A 1")
     found = await http.get("/v1/orders/by-cl-ord-id/desk%2F7%2FA%201")
     assert found.json()["cl_ord_id"] == "desk/7/A 1"
+
+
+async def test_not_found_is_said_only_once_everything_the_engine_has_is_folded_here(
+    http: httpx.AsyncClient, house: House
+) -> None:
+    house._tail.cancel()
+    entering = asyncio.ensure_future(http.post("/v1/orders", json=ORDER))
+    while not house.room.broker.submitted:  # noqa: ASYNC110 - there is nothing to wait for but the state itself
+        await asyncio.sleep(0)
+    behind = await http.get("/v1/orders/by-cl-ord-id/A-1")
+    assert (behind.status_code, behind.json()["type"]) == (503, "/problems/unavailable")
+    house._tail = asyncio.create_task(house.tail.run())
+    await entering
+    assert (await http.get("/v1/orders/by-cl-ord-id/A-1")).status_code == 200
+    assert (await http.get("/v1/orders/by-cl-ord-id/A-2")).status_code == 404
+    await house.client.stop()
+    assert (await http.get("/v1/orders/by-cl-ord-id/A-2")).status_code == 503
+    assert (await http.get("/v1/orders/99")).status_code == 503
