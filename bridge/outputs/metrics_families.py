@@ -8,7 +8,7 @@ combination of labels that would pass the budget, or a label with too many value
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client.registry import Collector
@@ -295,6 +295,9 @@ class Families:
     def also(self, collector: Collector) -> None:
         """Render another collector's metrics too."""
         self._more.append(collector)
+
+    def __iter__(self) -> Iterator[Family]:
+        return iter(self._all)
 
     def names(self) -> list[str]:
         """Every name that can be queried: counters with `_total`, histograms with their three suffixes."""
