@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from ssl import SSLContext, SSLError
 from typing import TYPE_CHECKING, Protocol
 
-from bridge.brokers.paper.broker import PaperBroker
-from bridge.brokers.paper.model import AccountTerms as PaperAccount
+from bridge.brokers.paper.options import PaperOptions
 from bridge.desk import AccountTerms, OpeningHours
 from bridge.instruments import InstrumentFileError, Instruments
 from bridge.interfaces import BrokerAdapter, Clock, JournalError, MarketData
@@ -112,14 +111,18 @@ def broker(spec: BrokerSpec, settings: Settings, clock: Clock, known: Instrument
     if kind == "paper":
         directory = settings.data_dir / "brokers"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return PaperBroker(
-            quotes=quotes,
-            clock=clock,
-            instrument=known.get,
-            directory=directory,
-            name=spec.name,
-            accounts=[PaperAccount(name=name, currency=spec.paper.currency, cash=spec.paper.cash) for name in names],
-        )
+        try:
+            options = PaperOptions.parse(spec.paper.document())
+            return options.build(
+                quotes=quotes,
+                clock=clock,
+                instrument=known.get,
+                directory=directory,
+                name=spec.name,
+                accounts=[options.account(name, spec.paper.currency, spec.paper.cash) for name in names],
+            )
+        except (ValueError, OSError) as error:
+            raise StartFailed(f"broker {spec.name}: {error}") from error
     if ":" in kind:
         provided = {"spec": spec, "name": spec.name, "clock": clock, "quotes": quotes, "instruments": known}
         try:
@@ -203,7 +206,7 @@ def loosen_delay(settings: Settings) -> timedelta:
 def server_tls(tls: Tls) -> SSLContext:
     """The listener's TLS."""
     try:
-        return server_context(tls.certificate, tls.key, tls.client_ca)
+        return server_context(tls.certificate, tls.key, client_ca=tls.client_ca)
     except (OSError, SSLError) as error:
         raise StartFailed(f"TLS certificate {tls.certificate} or key {tls.key}: {error}") from error
 

@@ -2,13 +2,14 @@
 
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from bridge.settings.secret import Secret
-from bridge.settings.section import Seconds, Section
+from bridge.settings.section import Section
 
 Amount = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 
@@ -119,18 +120,31 @@ class BrokerRisk(Camel):
 
 
 class Paper(Camel):
-    """The simulated account of `type: paper`."""
+    """The simulated exchange of `type: paper`; docs/paper.md explains its model."""
 
     cash: Amount = Decimal(1_000_000)
-    """Cash the account starts with."""
+    """Cash each account starts with."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")] = "USD"
-    """Currency of the account."""
-    seed: int = 0
-    """Seed of everything random, so that a run can be repeated."""
-    ack_latency_seconds: Seconds = 0.0
-    """Delay between an order and its acknowledgement."""
-    fill_latency_seconds: Seconds = 0.0
-    """Delay between a marketable order and its fill."""
+    """Currency of the accounts."""
+    fill: dict[str, Any] = Field(default_factory=dict)
+    """How orders fill: taking, resting, stop_trigger, participation, walk_levels, walk_depth, max_quote_age."""
+    fees: str = "none"
+    """Fee schedule: none, alpaca, ib-fixed, ib-tiered, maker-taker."""
+    latency: dict[str, Any] = Field(default_factory=dict)
+    """Delays of submit, cancel, replace, report: {floor, median, sigma} in milliseconds, and their seed."""
+    house: dict[str, Any] = Field(default_factory=dict)
+    """What the imitated broker refuses: imitate, price_bands, allow_wash_trades, hard_to_borrow, reject_share, …"""
+    hours: Literal["always", "calendar"] = "always"
+    """Whether markets are always open, or as each instrument's calendar says."""
+    margin: Literal["intraday", "overnight", "cash"] = "intraday"
+    """Margin terms of the accounts."""
+    scenario: Path | None = None
+    """A file of faults to rehearse with."""
+
+    def document(self) -> dict[str, Any]:
+        """What the paper broker's own options are read from."""
+        chosen = self.model_dump(mode="json", exclude={"cash", "currency"}, exclude_defaults=True, by_alias=False)
+        return chosen | {"fill": self.fill, "latency": self.latency, "house": self.house}
 
 
 class BrokerSpec(Camel):

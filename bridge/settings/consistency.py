@@ -7,6 +7,7 @@ from itertools import combinations
 
 import msgspec
 
+from bridge.brokers.paper.options import PaperOptions
 from bridge.orders.events import Mode, Scope
 from bridge.risk.limits import LimitError, row
 from bridge.risk.profiles import BY_NAME
@@ -31,6 +32,7 @@ def faults(settings: Settings, *, live: bool) -> Iterator[Fault]:
     yield from _sessions(settings)
     yield from _reach(settings)
     yield from _limits(settings)
+    yield from _paper(settings)
     if settings.marketdata.source == "replay" and not settings.marketdata.replay.files:
         yield Fault(("marketdata", "replay", "files"), "missing, and the source is replay", "", "a list of CSV files")
 
@@ -124,3 +126,12 @@ def _limits(settings: Settings) -> Iterator[Fault]:
         if known is not None and limit.name and limit.name not in known:
             text = f"no {limit.scope.value} of this name"
             yield Fault(("risk", "limits", index, "name"), text, limit.name, ", ".join(known))
+
+
+def _paper(settings: Settings) -> Iterator[Fault]:
+    for index, spec in enumerate(settings.brokers):
+        if spec.broker.type == "paper":
+            try:
+                PaperOptions.parse(spec.paper.document())
+            except ValueError as error:
+                yield Fault(("brokers", index, "paper"), str(error).removeprefix("paper: "))

@@ -180,7 +180,8 @@ class _Reading:
         for length in range(len(path), 0, -1):
             if path[:length] in self.places:
                 return self.places[path[:length]]
-        return self.places.get((), _DEFAULT)
+        below = (place for given, place in self.places.items() if given[: len(path)] == path)
+        return next(below, _DEFAULT)
 
     def _problem(self, error: ErrorDetails) -> Problem:
         path = _real(tuple(error["loc"]), self.data)

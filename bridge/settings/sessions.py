@@ -250,12 +250,6 @@ class SessionSettings(Section):
     """OrderCancelRequest(F) may name any ClOrdID of a live chain."""
     replace_inherits_tif: bool = False
     """OrderCancelReplaceRequest(G) without TimeInForce(59) keeps the order's, instead of day."""
-    replace_queue: Annotated[int, Field(ge=0, le=1)] = 0
-    """Replaces that may wait behind a pending one."""
-    allow_reopen_filled: bool = False
-    """A replace may raise the quantity of a filled order."""
-    cl_ord_id_retention_days: Annotated[float, Field(gt=0)] = 7.0
-    """How long a ClOrdID(11) is remembered after its order closed."""
     cancel_on_disconnect: CancelPolicy = CancelPolicy()
     limits: SessionLimits = SessionLimits()
 

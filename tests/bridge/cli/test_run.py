@@ -2,8 +2,11 @@
 
 import signal
 import socket
+import ssl
 
 import pytest
+import trustme
+from simplefix import FixMessage
 
 from tests.bridge.cli.conftest import Running, fixbridge
 
@@ -93,6 +96,41 @@ def test_a_symbol_file_with_a_fault_names_the_line(tmp_path):
     said = fixbridge("run", "-d", str(tmp_path / "var"), *QUIET, "--set", files)
     assert said.returncode == 1
     assert f"instruments.files: {tmp_path}/mine.csv:2: " in said.stderr
+
+
+def test_a_listener_with_tls_takes_a_logon_over_tls_and_only_over_tls(tmp_path):
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    files = f"{{certificate: {tmp_path}/cert.pem, key: {tmp_path}/key.pem}}"
+    running = Running(tmp_path, "--set", f"listeners.fix.tls={files}")
+    try:
+        assert "127.0.0.1:" in running.log.read_text()
+        assert ", TLS, TargetCompID(56)=BRIDGE" in running.log.read_text()
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        logon = FixMessage()
+        for tag, value in ((8, "FIX.4.4"), (35, "A"), (49, "STRATEGY"), (56, "BRIDGE"), (34, "1")):
+            logon.append_pair(tag, value, header=True)
+        logon.append_utc_timestamp(52, precision=3, header=True)
+        for tag, value in ((98, "0"), (108, "30"), (141, "Y")):
+            logon.append_pair(tag, value)
+        with (
+            socket.create_connection(("127.0.0.1", running.port), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+        ):
+            connection.sendall(logon.encode())
+            assert b"\x0135=A\x01" in connection.recv(4096)
+        with socket.create_connection(("127.0.0.1", running.port), timeout=15) as plain:
+            plain.sendall(logon.encode())
+            try:
+                answer = plain.recv(4096)
+            except ConnectionResetError:
+                answer = b""
+            assert b"35=A" not in answer
+    finally:
+        assert running.stop() == 0
 
 
 def test_it_also_runs_on_asyncios_own_loop(tmp_path):
