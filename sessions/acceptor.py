@@ -200,7 +200,7 @@ class Acceptor:
             if now >= waiting.deadline:
                 if not waiting.refused:
                     self._log.info("logon_refused", peer=connection.peer, reason="no Logon(A) in time")
-                connection.close(at_once=True)
+                connection.close()
                 self._waiting.pop(connection, None)
         self._ticks += 1
         if self._wire is not None and self._ticks % FLUSH_EVERY == 0:
@@ -312,7 +312,7 @@ class Acceptor:
             self._refuse(connection, waiting, text)
             return
         if (reason := self._barred(endpoint, connection)) is not None:
-            self._refuse(connection, waiting, reason)
+            self._refuse(connection, waiting, reason, counts=False)
             return
         config = endpoint.session.config
         if not isinstance(decoded, Inbound) or not isinstance(decoded.message, Logon):
@@ -339,19 +339,16 @@ class Acceptor:
             return
         waiting.verifying = None
         connection.resume_reading()
-        reason = self._barred(endpoint, connection) if right else "Username(553) or Password(554) is wrong"
-        if reason is not None:
-            self._refuse(connection, waiting, f"{endpoint.name}: {reason}")
-        else:
+        if right:
             self._attach(endpoint, connection, waiting, frame)
+        else:
+            self._refuse(connection, waiting, f"{endpoint.name}: Username(553) or Password(554) is wrong")
 
     def _barred(self, endpoint: Endpoint, connection: Connection) -> str | None:
         """Why this session may not be reached from this connection now, whoever it is."""
         config = endpoint.session.config
         if not endpoint.enabled:
             return f"{config.name} is disabled"
-        if endpoint.connection is not None:
-            return f"{config.name} is connected already, from {endpoint.peer}"
         if not address_allowed(config.allowed_addresses, connection.address):
             return f"{config.name} may not come from {connection.address}"
         if config.tls_peer_names:
@@ -361,19 +358,30 @@ class Acceptor:
         return None
 
     def _attach(self, endpoint: Endpoint, connection: Connection, waiting: Waiting, frame: bytes) -> None:
-        del self._waiting[connection]
+        """The peer is who it says it is; the session is its, unless it has it already."""
         config = endpoint.session.config
+        if not endpoint.enabled:
+            self._refuse(connection, waiting, f"{config.name} is disabled", counts=False)
+            return
+        if endpoint.connection is not None:
+            # The old connection may be dead and not know it: then the peer's next attempt shall succeed soon.
+            endpoint.probe()
+            reason = f"{config.name} is connected already, from {endpoint.peer}"
+            self._refuse(connection, waiting, reason, counts=False)
+            return
+        del self._waiting[connection]
         connection.transport.set_write_buffer_limits(high=config.limits.write_buffer_bytes)
         waiting.framer.max_message = config.limits.max_message_bytes
         if self._wire is not None:
             self._wire.write(config.name, "in", waiting.read, self._clock.utc_ns())
         endpoint.attach(connection, waiting.framer, frame)
 
-    def _refuse(self, connection: Connection, waiting: Waiting, reason: str) -> None:
-        """Say nothing, remember it, close after a fixed time."""
+    def _refuse(self, connection: Connection, waiting: Waiting, reason: str, *, counts: bool = True) -> None:
+        """Say nothing, close after a fixed time; what could be guessing `counts` against the address."""
         now = self._clock.monotonic()
         self._log.warning("logon_refused", peer=connection.peer, reason=reason)
-        self._admission.fail(connection.address, now)
+        if counts:
+            self._admission.fail(connection.address, now)
         waiting.refused = True
         waiting.deadline = now + self._limits.refusal_seconds
         if self._limits.refusal_seconds <= 0:

@@ -154,7 +154,7 @@ class Endpoint:
         earned = (now - self._tokens_at) * limits.messages_per_second
         self._tokens = min(self._tokens + earned, float(limits.messages_burst))
         self._tokens_at = now
-        while self._tokens >= 1:
+        while self._tokens >= 1 or not self.session.connected:
             event = self.session.next_event()
             if event is None:
                 return
@@ -266,6 +266,11 @@ class Endpoint:
             self.store_failed(error)
             return
         self.pump()
+
+    def probe(self) -> None:
+        """Somebody else logs on as this peer: is the one we have still there?"""
+        self.session.probe()
+        self.flush()
 
     def logout(self, text: str) -> None:
         """Ask the peer to end."""

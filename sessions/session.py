@@ -365,6 +365,24 @@ class Session:
         elif isinstance(self._phase, AwaitingLogon | LogonSent):
             self._close(text)
 
+    def probe(self) -> None:
+        """Ask the peer for a sign of life now; without one the connection ends in a few seconds."""
+        if isinstance(self._phase, Established):
+            now = self.clock.monotonic()
+            if self._liveness.unheard is None:
+                self._send_test_request(now)
+            if not self._liveness.probed:
+                assert self._liveness.unheard is not None
+                self._liveness.unheard = Unheard(self._liveness.unheard.test_req_id, now)
+                self._liveness.probed = True
+            self.due = 0.0
+
+    def _send_test_request(self, now: float) -> None:
+        self._test_requests += 1
+        test_req_id = f"{self.clock.utc_ns() // 1_000_000}-{self._test_requests}"
+        self._liveness.unheard = Unheard(test_req_id, now)
+        self._out.send_admin(TestRequest(test_req_id=test_req_id))
+
     def reset_in_session(self) -> None:
         """Ask the peer to begin both numbers again at 1, by a Logon(A) with ResetSeqNumFlag(141)=Y."""
         if not isinstance(self._phase, Established):
@@ -465,11 +483,8 @@ class Session:
                 self._close(f"nothing received for {now - self._liveness.heard:.1f} s")
                 return
             if due is Due.ASK:
-                self._test_requests += 1
-                test_req_id = f"{now_ns // 1_000_000}-{self._test_requests}"
-                self._liveness.unheard = Unheard(test_req_id, now)
-                self._out.send_admin(TestRequest(test_req_id=test_req_id))
-            elif not self._out.has_work and self._paused_at == NEVER:
+                self._send_test_request(now)
+            elif isinstance(self._phase, Established) and not self._out.has_work and self._paused_at == NEVER:
                 self._out.send_admin(Heartbeat())
         gap = self._sequence.again(now, self.config.gap_timeout_seconds)
         if gap is not None:

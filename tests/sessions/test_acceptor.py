@@ -141,9 +141,30 @@ async def test_a_second_connection_for_a_live_session_is_closed_and_the_first_li
     second = await clients(ours.port)
     second.say("35=A|98=0|108=30|141=Y", seq=1)
     assert await second.refused()
+    probe = await first.hear()
+    first.say(f"35=0|112={probe[112]}")
     first.say("35=1|112=alive")
     assert (await first.hear())[112] == "alive"
     assert recorder.count("reset") == 0
+
+
+async def test_a_peer_that_comes_back_before_its_old_connection_is_known_dead_is_let_in_soon(
+    acceptor, clients, recorder, monkeypatch
+):
+    monkeypatch.setattr("sessions.liveness.PROBE_SECONDS", 0.2)
+    ours = await acceptor(admission=AdmissionLimits(failures=3, refusal_seconds=0.0))
+    dead = await clients(ours.port)
+    await dead.logon(heartbeat=600)
+    async with asyncio.timeout(5):
+        for _ in range(100):
+            again = await clients(ours.port)
+            again.say("35=A|98=0|108=30", seq=2)
+            answer = await again.hear()
+            if answer is not None:
+                break
+            await asyncio.sleep(0.05)
+    assert answer[35] == "A"
+    assert recorder.count("logon") == 2
 
 
 async def test_what_is_no_logon_is_closed_in_silence(acceptor, clients):

@@ -104,6 +104,29 @@ def test_a_test_request_is_echoed_byte_for_byte_also_behind_a_gap():
     assert ["|112=early" in str(m) for m in peer.hear()] == [True, False]
 
 
+def test_a_probe_asks_now_and_ends_a_connection_that_does_not_answer():
+    peer = Peer()
+    peer.logon(heartbeat=0)
+    peer.session.probe()
+    peer.pump()
+    assert peer.hear_one()[35] == "1"
+    peer.wait(3)
+    peer.session.probe()
+    peer.wait(2)
+    assert peer.hear() == []
+    assert isinstance(peer.session.phase, Closing)
+
+
+def test_a_probe_that_is_answered_changes_nothing():
+    peer = Peer()
+    peer.logon()
+    peer.session.probe()
+    peer.pump()
+    peer.say(f"35=0|112={peer.hear_one()[112]}")
+    peer.wait(10)
+    assert peer.session.established
+
+
 # --- time
 
 
