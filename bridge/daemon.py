@@ -28,6 +28,7 @@ from bridge.engine import Engine
 from bridge.gateway import Gateway
 from bridge.held_store import HeldStore
 from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
+from bridge.journal.state import SnapshotBuilder
 from bridge.marketdata.quotes import QuoteBook
 from bridge.orders.blotter import Blotter
 from bridge.orders.events import Entry, Opened, Reserved, Scope
@@ -59,7 +60,9 @@ STATEMENT_EVERY = 5.0
 RISK_EVERY = 0.25
 PROVE_EVERY = 10.0
 VITALS_EVERY = 1.0
+SNAPSHOT_EVERY = 5.0
 KILL_FLAG = "KILL"
+STALLED = "the journal's disk does not answer"
 
 
 class Daemon:
@@ -94,6 +97,8 @@ class Daemon:
         self._closers.append(("journal", self.journal.close))
         self.journal.on_flush = self._flushed
         self.journal.on_failed(self._journal_failed)
+        self.snapshots = SnapshotBuilder(settings.journal_dir, settings.journal.snapshot_every)
+        self._closers.append(("snapshots", self.snapshots.stop))
         self.instruments = assembly.instruments(settings)
         self.quotes = QuoteBook()
         self.market, self.push = assembly.market_data(settings, self.clock, self.instruments)
@@ -280,6 +285,7 @@ class Daemon:
         self._closers.append(("pulse", self.pulse.stop))
         self.vitals.gauges = self._gauges
         self._every(VITALS_EVERY, self._tell_vitals)
+        self._every(SNAPSHOT_EVERY, self._snapshot)
         self._every(STATEMENT_EVERY, self._statements, at_once=True)
         self._every(RISK_EVERY, self._risk_tick)
         self._every(PROVE_EVERY, self._prove_sums)
@@ -373,8 +379,19 @@ class Daemon:
 
     async def _tell_vitals(self) -> None:
         self.feed.tick()
+        self._stall()
         if self.control.subscribers("vitals"):
             self.control.publish("vitals", self.vitals.snapshot(self.clock.utc_ns()))
+
+    def _stall(self) -> None:
+        """A flush that hangs stops new orders until it returns; what waits is told then (DURABILITY section A.4)."""
+        stalled = self.journal.flush_age > self.settings.journal.stall_limit_seconds
+        if stalled and self.desk.unavailable is None:
+            self.desk.unavailable = STALLED
+            log.error("the disk does not answer, new orders are refused", seconds=round(self.journal.flush_age, 1))
+        elif not stalled and self.desk.unavailable == STALLED:
+            self.desk.unavailable = None
+            log.warning("the disk answers again")
 
     def _gauges(self, vitals: Vitals) -> None:
         assembly.gauges(self, vitals)
@@ -445,6 +462,12 @@ class Daemon:
             self.risk_desk.kill(Scope.GLOBAL, "", reason, who, flatten=False)
         except JournalError as error:
             log.critical("killed without a record", reason=str(error))
+
+    async def _snapshot(self) -> None:
+        """Let a child process fold a snapshot when enough has been flushed since the last one."""
+        told = self.snapshots.tick(self.journal.flushed)
+        if told is not None:
+            log.info("snapshot", text=told)
 
     async def _reconcile(self) -> None:
         for name in self.adapters:

@@ -16,7 +16,7 @@ from bridge.orders.blotter import Blotter, without
 from bridge.orders.events import Mode, Scope, TradingState
 from bridge.orders.market import Instrument, Quote, Trade
 from bridge.orders.order import Order
-from bridge.orders.reports import BrokerAccount, BrokerPosition
+from bridge.orders.reports import BrokerAccount, BrokerOrder, BrokerPosition
 from bridge.orders.terms import SessionTerms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,6 +94,7 @@ class Desk:
         self.quote_max_age_ns = 5_000_000_000
         self.now_ns = 0
         self.next_seq = 1
+        self.unclaimed: dict[str, BrokerOrder] = {}  # found at a broker under an id of ours that the journal lost
         self.unavailable: str | None = None  # why new orders are refused as a whole: draining, journal failed
         self.excluded: Order | None = None  # the order a replace is decided for: its own reservation does not count
         self._messages: dict[str, deque[int]] = {}

@@ -17,6 +17,7 @@ from bridge.desk import utc
 from bridge.engine import Engine
 from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Clock, Fence
 from bridge.orders.events import BreakFound, Event, Reconciled
+from bridge.orders.identity import is_ours
 from bridge.orders.order import Order
 from bridge.orders.reports import BrokerOrder
 
@@ -68,6 +69,8 @@ class Reconciler:
         for report in compared.reports:
             engine.on_report(report)
         for theirs in compared.unknown:
+            if self._unclaimed(theirs, trigger):
+                continue
             self.adopt(broker, theirs)
         if compared.unknown:
             # their executions, which belonged to nobody before
@@ -119,6 +122,22 @@ class Reconciler:
             # a timer run that finds what the last one found has nothing to tell
             self._engine.record(*fresh, result)
         return result
+
+    def _unclaimed(self, theirs: BrokerOrder, trigger: str) -> bool:
+        """An order under an id of ours that the journal does not know: its tail was lost with the machine, and the
+        client will send the message again. Held for it after a login; adopted as external by the next timer run.
+        """
+        client_id = theirs.broker_client_id
+        if client_id is None or not is_ours(client_id):
+            return False
+        unclaimed = self._engine.desk.unclaimed
+        if trigger in AFTER_LOGIN:
+            log.warning("order held until its client claims it", symbol=theirs.symbol, id=client_id)
+            unclaimed[client_id] = theirs
+            return True
+        if client_id in unclaimed:
+            del unclaimed[client_id]
+        return False
 
     def adopt(self, broker: str, theirs: BrokerOrder) -> None:
         """Keep an order that nobody here sent as external; one that is known by now is left alone."""

@@ -84,6 +84,8 @@ class Router:
         return (order.accepted or bool(order.cum_qty)) and order.pending_replace is None
 
     def _routed(self, entry: Entry, order: Order) -> None:
+        if entry.event.claimed:  # type: ignore[union-attr]
+            return
         if order.order_id in self._withdrawn:
             self._withdrawn.discard(order.order_id)
             self._report(Canceled(broker=order.broker, broker_client_id=order.broker_client_id))

@@ -9,9 +9,11 @@ from bridge.orders.events import (
     DuplicateRefused,
     Entry,
     Event,
+    OrderAccepted,
     OrderReceived,
     OrderRejected,
     OrderRouted,
+    Source,
 )
 from bridge.orders.identity import broker_client_id
 from bridge.orders.market import Instrument
@@ -52,14 +54,29 @@ def new_order(
     if desk.blotter.knows(session_id, message.cl_ord_id):
         return (duplicate(desk, terms, header, message),)
     event, broken = intake(desk, terms, header, message, arrival)
+    client_id = broker_client_id(session_id, event.cl_ord_id, event.transact_time.date())
+    if broken is None and client_id in desk.unclaimed:
+        return claim(desk, event, client_id)
     rejection = broken or refusal(desk, event, message, terms, risk)
     if rejection is not None:
         return (event, rejected(event.order_id, rejection, "validation" if rejection.rule is None else "risk"))
-    client_id = broker_client_id(session_id, event.cl_ord_id, event.transact_time.date())
     routed = OrderRouted(
         order_id=event.order_id, broker=event.broker, broker_client_id=client_id, reserved=risk.reservation()
     )
     return (event, routed)
+
+
+def claim(desk: Desk, event: OrderReceived, client_id: str) -> tuple[Event, ...]:
+    """A resent D meets the order it made before the journal lost its tail: it is at the broker under the id that only
+    this message gives, so nothing is sent and no rule is asked (DURABILITY section 6).
+    """
+    theirs = desk.unclaimed.pop(client_id)
+    if (theirs.symbol, theirs.side, theirs.order_qty) != (event.symbol, event.side, event.order_qty):
+        text = f"the broker holds another order under the id of ClOrdID(11) {event.cl_ord_id}"
+        return (event, rejected(event.order_id, Rejection(ReasonCode.DUP_CLORDID, text), "validation"))
+    routed = OrderRouted(order_id=event.order_id, broker=event.broker, broker_client_id=client_id, claimed=True)
+    accepted = OrderAccepted(order_id=event.order_id, broker_order_id=theirs.broker_order_id, source=Source.RECON)
+    return (event, routed, accepted)
 
 
 def verdict(

@@ -229,6 +229,7 @@ class OrderRouted(OrderEvent, frozen=True, kw_only=True):
     broker: str
     broker_client_id: str
     timing: Timing | None = None
+    claimed: bool = False  # the order was found at the broker under this id: nothing is sent
     reserved: Reservation | None = None
 
 

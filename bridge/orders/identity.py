@@ -35,6 +35,11 @@ def broker_client_id(session_id: str, cl_ord_id: str, day: date, leg: int = 0) -
     return "f" + base32_20(key).lower()
 
 
+def is_ours(client_id: str | None) -> bool:
+    """Does a broker's listing carry an id of our making?"""
+    return client_id is not None and len(client_id) == 21 and client_id[0] == "f" and client_id.isalnum()
+
+
 def fill_exec_id(broker: str, account: str, exec_root: str, revision: int = 0) -> str:
     """ExecID(17) of an execution: `T` and 20 characters of base32, so that a repeat of the broker's word is
     recognised.

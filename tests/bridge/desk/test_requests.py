@@ -2,7 +2,7 @@
 2).
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,8 +10,10 @@ from rig import Rig, told
 
 from bridge.orders import reports
 from bridge.orders.events import Initiator
+from bridge.orders.identity import broker_client_id
 from bridge.orders.reports import BrokerAccount
 from bridge.orders.terms import SessionKind, SessionTerms, UnknownTags
+from fixspec.enums import OrdType, Side
 
 
 @pytest.fixture
@@ -400,3 +402,46 @@ def test_a_journal_that_fails_refuses_orders_and_still_cancels():
         rig.engine.cancel_orders([rig.of(a)], Initiator.KILL, text="x")
     assert rig.broker.calls == ["submit", "cancel"]
     assert rig.heard() == []
+
+
+# --- orders whose journal was lost
+
+
+def listed(rig, cl_ord_id, **more):
+    """The broker's listing of an order we routed."""
+    day = datetime.fromtimestamp(rig.clock.utc_ns() / 1e9, UTC).date()
+    fields = {"order_qty": Decimal(100), "side": Side.BUY, "symbol": "AAPL"} | more
+    return reports.BrokerOrder(
+        broker_client_id=broker_client_id("ALPHA", cl_ord_id, day),
+        broker_order_id="B77",
+        account="ACC1",
+        ord_type=OrdType.LIMIT,
+        price=Decimal("10.00"),
+        **fields,
+    )
+
+
+def test_a_resent_order_claims_what_the_lost_tail_of_the_journal_sent(rig):
+    order = listed(rig, "LOST1")
+    rig.desk.unclaimed[order.broker_client_id] = order
+    rig.order(cl_ord_id="LOST1")
+    (new,) = rig.heard()
+    assert (new[150], new[39], new[198], new[5732]) == ("0", "0", "B77", "RECON")
+    assert rig.broker.calls == []
+    assert rig.desk.unclaimed == {}
+    rig.broker.say(
+        reports.Executed(
+            broker="street", broker_client_id=order.broker_client_id, broker_exec_id="X", last_qty=Decimal(100),
+            last_px=Decimal(10),
+        )
+    )  # fmt: skip
+    assert told(rig.heard()) == ["F/2"]
+
+
+def test_a_resent_order_of_other_terms_claims_nothing(rig):
+    order = listed(rig, "LOST1", order_qty=Decimal(7))
+    rig.desk.unclaimed[order.broker_client_id] = order
+    rig.order(cl_ord_id="LOST1")
+    (refused,) = rig.heard()
+    assert (refused[150], refused[103]) == ("8", "6")
+    assert rig.broker.calls == []
