@@ -2,10 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from ssl import SSLContext, SSLError
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from bridge.brokers.paper.options import PaperOptions
 from bridge.desk import AccountTerms, OpeningHours
@@ -30,12 +30,8 @@ from bridge.risk.standard import standard_checks
 from bridge.settings import BrokerSpec, Settings
 from bridge.settings.preflight import listen_failure
 from bridge.settings.tree import Durability, Outputs, Tls
-from bridge.vitals import Vitals
 from sessions.config import CancelScope
 from sessions.tls import server_context
-
-if TYPE_CHECKING:
-    from bridge.daemon import Daemon
 
 
 class StartFailed(Exception):
@@ -244,35 +240,3 @@ async def outputs(settings: Settings, head: HeadWriter | None) -> tuple[Watchers
     if started.error is not None:
         raise StartFailed(started.error)
     return child, started
-
-
-def gauges(daemon: "Daemon", vitals: Vitals) -> None:
-    """Bring the gauges up to date, once a second before a snapshot."""
-    vitals.journal_seq = daemon.journal.next_seq - 1
-    vitals.journal_durable = daemon.journal.durable
-    for status in daemon.acceptor.status():
-        session = vitals.session(status.session_id)
-        session.up = status.state == "logged_on"
-        session.in_hours = status.in_hours
-        session.next_in, session.next_out = status.next_target, status.next_sender
-        session.queue = status.unsent
-        session.peer = status.peer
-        session.logon_ns = status.logged_on_since_ns
-        session.last_received_ns = status.last_received_ns
-    now = daemon.clock.monotonic()
-    for name, adapter in daemon.adapters.items():
-        broker_vitals = vitals.broker(name)
-        broker_vitals.mode = adapter.mode.value
-        broker_vitals.unready = adapter.unready or ""
-        finished = daemon.reconciler.finished.get(name)
-        ages: Sequence[str] = [each.account for each in daemon.desk.accounts.values() if each.broker == name]
-        broker_vitals.snapshot_age = dict.fromkeys(ages, now - finished) if finished is not None else {}
-        kinds: dict[str, int] = {}
-        for each in daemon.reconciler.breaks.get(name, ()):
-            kinds[each.kind] = kinds.get(each.kind, 0) + 1
-        broker_vitals.breaks = kinds
-    for account, terms in daemon.desk.accounts.items():
-        statement = daemon.desk.account(account)
-        gauge = vitals.account(account, terms.currency)
-        if statement is not None:
-            gauge.equity, gauge.cash, gauge.buying_power = statement.equity, statement.cash, statement.buying_power

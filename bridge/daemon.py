@@ -7,7 +7,6 @@ outputs flushed, brokers disconnected, journal closed.
 
 import asyncio
 import os
-import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -26,6 +25,7 @@ from bridge.control_orders import ControlOrders
 from bridge.desk import EPOCH, Desk
 from bridge.engine import Engine
 from bridge.gateway import Gateway
+from bridge.gauges import Gauges
 from bridge.held_store import HeldStore
 from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
 from bridge.journal.state import SnapshotBuilder
@@ -283,7 +283,16 @@ class Daemon:
         self.pulse = Pulse(self.vitals.loop_lag, self.vitals.gc_pause)
         self.pulse.start()
         self._closers.append(("pulse", self.pulse.stop))
-        self.vitals.gauges = self._gauges
+        self.vitals.gauges = Gauges(
+            desk=self.desk,
+            journal=self.journal,
+            acceptor=self.acceptor,
+            adapters=self.adapters,
+            reconciler=self.reconciler,
+            chain=self.chain,
+            clock=self.clock,
+            directory=self.settings.journal_dir,
+        )
         self._every(VITALS_EVERY, self._tell_vitals)
         self._every(SNAPSHOT_EVERY, self._snapshot)
         self._every(STATEMENT_EVERY, self._statements, at_once=True)
@@ -380,6 +389,7 @@ class Daemon:
     async def _tell_vitals(self) -> None:
         self.feed.tick()
         self._stall()
+        self.engine.refresh()
         if self.control.subscribers("vitals"):
             self.control.publish("vitals", self.vitals.snapshot(self.clock.utc_ns()))
 
@@ -392,9 +402,6 @@ class Daemon:
         elif not stalled and self.desk.unavailable == STALLED:
             self.desk.unavailable = None
             log.warning("the disk answers again")
-
-    def _gauges(self, vitals: Vitals) -> None:
-        assembly.gauges(self, vitals)
 
     async def _statements(self) -> None:
         for name, adapter in self.adapters.items():
@@ -475,8 +482,6 @@ class Daemon:
                 await self.reconciler.run(name, "timer")
             except BrokerUnreachable as error:
                 log.warning("broker does not answer", broker=name, error=str(error))
-        usage = shutil.disk_usage(self.settings.journal_dir)
-        self.vitals.journal_free_bytes = usage.free
 
     # --- stop --------------------------------------------------------------------------------------------------------
 
