@@ -88,7 +88,8 @@ class Counters:
 class MqttSink:
     """The MQTT output. `run` until cancelled, then `stopped` or `lost` is told and the connection closed.
 
-    `published(item, seconds)` is called for each acknowledged entry with the time since its commit.
+    `published(item, seconds)` is called for each acknowledged entry with the time since its commit; `alarm(reason)`
+    when the broker begins to refuse entries, `alarm(None)` when it takes them again.
     """
 
     name = "mqtt"
@@ -106,6 +107,7 @@ class MqttSink:
         mode: str,
         window: int = WINDOW,
         published: Callable[[Outward, float], None] | None = None,
+        alarm: Callable[[str | None], None] | None = None,
     ) -> None:
         self.counters = Counters()
         self.farewell = "stopped"  # what the last status says; `lost` when the engine is gone
@@ -118,6 +120,7 @@ class MqttSink:
         self._about = {"mode": mode, "version": version, "since": _now()}
         self._size = window
         self._published = published
+        self._alarm = alarm or (lambda reason: None)
         self._kept = load(path, Kept) or Kept()
         self._saved = msgspec.structs.replace(self._kept)
         self._saved_at = 0.0
@@ -243,6 +246,7 @@ class MqttSink:
             self._sent.clear()
             if self.cursor > began:
                 pause = 1.0
+            self._alarm(self._refusal)
             _log.error("mqtt broker refuses entries", reason=self._refusal, cursor=self.cursor, retry_s=pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, 60.0)
@@ -269,6 +273,9 @@ class MqttSink:
                 self.counters.unheard += 1
             self.counters.published += 1
             answered[0] = True
+            if self._refusal:
+                self._refusal = ""
+                self._alarm(None)
             if self._published is not None:
                 self._published(item, (datetime.now(UTC) - item.time).total_seconds())
             self._move()

@@ -16,7 +16,7 @@ import msgspec
 
 from bridge.journal.encoding import order_state, to_json
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import Entry
+from bridge.orders.events import Entry, MarkoutsTaken
 from bridge.orders.order import Order
 from bridge.outputs.files import load, save
 from bridge.outputs.mqtt_topics import Topics
@@ -64,10 +64,11 @@ class Board:
         self._alerts: set[tuple[str, str]] = set()
         self._moved = asyncio.Event()
         self._looked = 0.0
+        self._repeated = 0.0
 
     def on_entry(self, entry: Entry, order: Order | None) -> None:
         """Note that an order changed."""
-        if order is None:
+        if order is None or isinstance(entry.event, MarkoutsTaken):
             return
         self._dirty[order.order_id] = None
         if not order.open:
@@ -81,11 +82,15 @@ class Board:
         """A new connection: everything is due."""
         self._told.clear()
         self._looked = 0.0
-        for order in self._blotter().open_orders():
-            self._dirty[order.order_id] = None
+        self._all_open()
         for order_id in self._ended:
             self._dirty[order_id] = None
         self._alerts = {(account, code) for account in ("", *self._states.accounts()) for code in CODES}
+
+    def _all_open(self) -> None:
+        self._repeated = time.monotonic()
+        for order in self._blotter().open_orders():
+            self._dirty[order.order_id] = None
 
     async def changed(self) -> None:
         """Return when an order has changed, or after a second; not more often than every 50 ms."""
@@ -106,6 +111,8 @@ class Board:
 
     def due(self) -> Iterator[Due]:
         """What to publish now. Whatever was yielded counts as told."""
+        if time.monotonic() - self._repeated >= REPEAT:
+            self._all_open()  # a working order outlives its message's expiry
         yield from self._orders()
         yield from self._cleared(time.time())
         now = time.monotonic()

@@ -83,7 +83,7 @@ async def _check(endpoint: Endpoint, root: str, messages: int) -> Finding:
     return Finding(
         Level.ERROR,
         "mqtt_queue",
-        f"{endpoint!r} acknowledged {messages} messages and kept {kept} for a reader that was away: fills would be lost. "
+        f"{endpoint!r} acknowledged {messages} messages and kept {kept} for a reader that was away: fills get lost. "
         "Mosquitto: max_queued_messages 1000000, max_queued_bytes 67108864, persistence true, "
         "persistent_client_expiration 7d. EMQX: raise max_mqueue_len, or durable sessions. "
         "VerneMQ: raise max_offline_messages and max_online_messages.",

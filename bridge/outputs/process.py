@@ -266,6 +266,7 @@ class Outputs:
             version=self.version,
             mode=self.mode,
             published=self.metrics.published,
+            alarm=self.states.mqtt_refused,
         )
         return choice
 

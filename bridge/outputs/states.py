@@ -66,6 +66,7 @@ class States:
         self._late_fills: dict[str, float] = kept.late_fills if kept is not None else {}
         self._seq = self.cursor
         self.vitals: Document = {}
+        self.raised: dict[tuple[str, str], Document] = {}  # alerts of the outputs themselves, by (account, code)
 
     # --- what changes them -------------------------------------------------------------------------------------------
 
@@ -96,6 +97,14 @@ class States:
         if totals is None or (not totals.opened and totals.day != now.date()):
             totals = self.totals[account] = DayTotals(now.date())
         return totals
+
+    def mqtt_refused(self, reason: str | None) -> None:
+        """The MQTT broker refuses entries for this reason; None when it takes them again."""
+        key = ("", "mqtt_refused")
+        if reason is None:
+            self.raised.pop(key, None)
+        else:
+            self.raised[key] = {"code": "mqtt_refused", "severity": "critical", "reason": reason}
 
     def store(self) -> None:
         """Keep the day's totals for the next run."""
@@ -208,7 +217,7 @@ class States:
 
     def alerts(self, now: float) -> dict[tuple[str, str], Document]:
         """What needs a person, by (account, code); account is empty where none is concerned. `now` is UTC seconds."""
-        found: dict[tuple[str, str], Document] = {}
+        found: dict[tuple[str, str], Document] = dict(self.raised)
         for order in self._blotter().unknown():
             alert = found.setdefault(
                 (order.account, "outcome_unknown"),

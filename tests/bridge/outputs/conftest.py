@@ -38,6 +38,7 @@ class Output:
             version="0.1.0",
             mode="paper",
             published=lambda item, seconds: self.published.append((item, seconds)),
+            alarm=self.states.mqtt_refused,
             **options,  # type: ignore[arg-type]
         )
         self._tasks: list[asyncio.Task[None]] = []

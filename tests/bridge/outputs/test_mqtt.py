@@ -203,11 +203,13 @@ async def test_a_refused_entry_is_no_delivery(tmp_path, mosquitto, script, outpu
     output = outputs(script, mosquitto.choice)
     script.working()
     await until(lambda: output.sink.counters.refused.get("not_authorised", 0) > 0)
+    await until(lambda: ("", "mqtt_refused") in output.states.alerts(0))
     assert output.sink.cursor == 0
     assert output.sink.counters.connected
     rights.write_text(allowed)
     os.kill(mosquitto.pid, signal.SIGHUP)
     await until(lambda: output.sink.cursor == 3)
+    assert output.states.alerts(0) == {}
 
 
 async def test_fills_that_nobody_subscribes_to_are_counted(mosquitto, script, outputs) -> None:
