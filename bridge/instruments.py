@@ -96,7 +96,8 @@ class FuturesRoot(msgspec.Struct, frozen=True, kw_only=True):
 class Instruments:
     """Symbol → Instrument, one dictionary access; contracts of futures roots are made when first asked for.
 
-    `today` decides the front months and which decade the one digit of `ESU4` means: the year nearest to today, of two the later.
+    `today` decides the front months and which decade the one digit of `ESU4` means: the year nearest to today, of two
+    the later.
     """
 
     __slots__ = ("_reference", "_roots", "_rows", "_unlisted", "today")
