@@ -30,6 +30,7 @@ from bridge.held_store import HeldStore
 from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
 from bridge.journal.state import SnapshotBuilder
 from bridge.marketdata.quotes import QuoteBook
+from bridge.markouts import Markouts
 from bridge.orders.blotter import Blotter
 from bridge.orders.events import Entry, Opened, Reserved, Scope
 from bridge.orders.reports import Report
@@ -60,6 +61,7 @@ STATEMENT_EVERY = 5.0
 RISK_EVERY = 0.25
 PROVE_EVERY = 10.0
 VITALS_EVERY = 1.0
+MARKOUTS_EVERY = 0.1
 SNAPSHOT_EVERY = 5.0
 KILL_FLAG = "KILL"
 STALLED = "the journal's disk does not answer"
@@ -135,12 +137,13 @@ class Daemon:
         self.router = Router(self.adapters, lambda said: self.engine.on_report(said), self.clock.utc_ns)
         self.orders = ControlOrders(self.clock, self.chain)
         self.feed = PositionFeed(self.desk, self._answer)
+        self.markouts = Markouts(self.quotes.quote, self.desk.quote_max_age_ns)
         self.engine = Engine(
             desk=self.desk,
             journal=self.journal,
             risk=stages.timed(self.chain),
             clock=self.clock,
-            sinks=(self.router, self.fix, self.orders, self.feed),
+            sinks=(self.router, self.fix, self.orders, self.feed, self.markouts),
             router=self.router,
             sink_failed=self._sink_failed,
             journal_failed=self._journal_failed,
@@ -294,6 +297,7 @@ class Daemon:
             directory=self.settings.journal_dir,
         )
         self._every(VITALS_EVERY, self._tell_vitals)
+        self._every(MARKOUTS_EVERY, self._take_markouts)
         self._every(SNAPSHOT_EVERY, self._snapshot)
         self._every(STATEMENT_EVERY, self._statements, at_once=True)
         self._every(RISK_EVERY, self._risk_tick)
@@ -385,6 +389,12 @@ class Daemon:
         log.critical("journal failed, stopping", reason=reason)
         self._exit_code = 1
         self.stop("the journal has failed")
+
+    async def _take_markouts(self) -> None:
+        """The mids that are due after fills, each fill's once they are complete."""
+        taken = self.markouts.due(self.clock.utc_ns())
+        if taken:
+            self.engine.record(*taken)
 
     async def _tell_vitals(self) -> None:
         self.feed.tick()
