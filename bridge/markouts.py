@@ -20,6 +20,7 @@ from fixspec.enums import ArrivalSource, Side
 
 SECOND = 1_000_000_000
 LIMIT = 50_000
+TARDY = SECOND  # ns after which a look that comes too late is no sample of its horizon any more
 
 
 class _Pending(Struct):
@@ -108,8 +109,10 @@ class Markouts:
         """Take the mids that are due, and give the entries that are complete with them. `now_ns` is UTC ns."""
         complete = []
         while self._due and self._due[0][0] <= now_ns:
-            _, _, pending = heapq.heappop(self._due)
-            pending.taken.append(self._take(pending, self._horizons[len(pending.taken)], now_ns))
+            due, _, pending = heapq.heappop(self._due)
+            seconds = self._horizons[len(pending.taken)]
+            late = now_ns - due > TARDY
+            pending.taken.append(Markout(seconds, dropped="late") if late else self._take(pending, seconds, now_ns))
             if len(pending.taken) < len(self._horizons):
                 self._push(pending)
             else:

@@ -154,7 +154,7 @@ class Metrics:
             "markout_gain_ratio", "Realised spread where the market moved against us after the fill.", *group, "horizon"
         )
         self._dropped = counter("tca_samples_dropped", "Cost samples without what they need.", "reason")
-        for reason in ("stale_quote", "no_quote", "source", "no_rate"):
+        for reason in ("stale_quote", "no_quote", "source", "no_rate", "late"):
             self._dropped.add(reason, amount=0.0)
 
     def _make_engine(self, made: Families) -> None:

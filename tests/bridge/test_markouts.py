@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bridge.markouts import Markouts
 from bridge.orders.events import MarkoutsTaken
-from bridge.orders.market import Quote
 from fixspec.enums import ArrivalSource, Side
 from tests.bridge.outputs.script import Script, ns
 
@@ -25,6 +26,14 @@ def later(script: Script, markouts: Markouts, seconds: float, mid: str) -> list[
     script.later(seconds)
     script.quote("AAPL", str(D(mid) - D("0.02")), str(D(mid) + D("0.02")))
     return markouts.due(ns(script.now))
+
+
+def at_each_horizon(script: Script, markouts: Markouts, mid: str) -> list[MarkoutsTaken]:
+    """Look at 1, 10, 60 and 300 s with the same mid; what is complete in the end."""
+    found = []
+    for seconds in (1, 9, 50, 240):
+        found += later(script, markouts, seconds, mid)
+    return found
 
 
 def bought(script: Script, qty: str = "100") -> int:
@@ -59,7 +68,7 @@ def test_all_horizons_of_a_fill_come_as_one_entry() -> None:
 def test_a_fill_that_leaves_the_order_open_says_nothing_about_reversion() -> None:
     script = Script()
     bought(script, "40")
-    [taken] = later(script, watched(script), 300, "100.00")
+    [taken] = at_each_horizon(script, watched(script), "100.00")
     assert {one.reversion_bps for one in taken.markouts} == {None}
 
 
@@ -67,7 +76,7 @@ def test_an_order_that_ends_by_cancel_tells_its_reversion_apart() -> None:
     script = Script()
     order = bought(script, "40")
     script.cancel(order)
-    both = later(script, watched(script), 301, "99.80")
+    both = at_each_horizon(script, watched(script), "99.80")
     assert sorted(taken.exec_id for taken in both) == ["", "E4"]
     [end] = [taken for taken in both if not taken.exec_id]
     assert end.markouts[0].reversion_bps == D("22.00")
@@ -78,22 +87,29 @@ def test_a_stale_or_foreign_quote_is_dropped_with_its_reason() -> None:
     script = Script()
     bought(script)
     markouts = watched(script)
-    script.later(10)
+    later(script, markouts, 1, "100.01")
+    script.later(9)
     assert markouts.due(ns(script.now)) == []
-    quote = script.quotes["AAPL"]
-    script.quotes["AAPL"] = Quote(
-        "AAPL", quote.bid_px, None, quote.ask_px, None, script.now, ns(script.now) + 290_000_000_000, ArrivalSource.LAST
-    )
-    script.later(290)
-    [taken] = markouts.due(ns(script.now))
-    assert [one.dropped for one in taken.markouts] == ["stale_quote", "stale_quote", "source", "source"]
+    for seconds in (50, 240):
+        script.later(seconds)
+        script.quote("AAPL", "99.98", "100.02")
+        script.quotes["AAPL"] = replace(script.quotes["AAPL"], source=ArrivalSource.LAST)
+        complete = markouts.due(ns(script.now))
+    assert [one.dropped for one in complete[0].markouts] == [None, "stale_quote", "source", "source"]
+
+
+def test_a_look_that_comes_too_late_is_no_sample() -> None:
+    script = Script()
+    bought(script)
+    [taken] = later(script, watched(script), 300.5, "100.01")
+    assert [one.dropped for one in taken.markouts] == ["late", "late", "late", None]
 
 
 def test_a_sale_is_seen_from_the_sellers_side() -> None:
     script = Script()
     script.quote("AAPL", "99.98", "100.02")
     script.fill(script.working(side=Side.SELL, price="99.98"), "100", "99.98")
-    [taken] = later(script, watched(script), 300, "99.90")
+    [taken] = at_each_horizon(script, watched(script), "99.90")
     assert taken.markouts[0].realised_bps == D("-16.00")
     assert taken.markouts[0].impact_bps == D("20.00")
 
