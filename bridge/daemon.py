@@ -28,7 +28,9 @@ from bridge.gateway import Gateway
 from bridge.gauges import Gauges
 from bridge.held_store import HeldStore
 from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
+from bridge.journal.recovery import machine_stopped
 from bridge.journal.state import SnapshotBuilder
+from bridge.journal.storage import boot_id
 from bridge.marketdata.quotes import QuoteBook
 from bridge.markouts import Markouts
 from bridge.orders.blotter import Blotter
@@ -63,6 +65,8 @@ PROVE_EVERY = 10.0
 VITALS_EVERY = 1.0
 MARKOUTS_EVERY = 0.1
 SNAPSHOT_EVERY = 5.0
+RESERVE_AHEAD = 500
+"""Outbound numbers reserved ahead of use; renewed when as many are left, twice as many at once."""
 KILL_FLAG = "KILL"
 STALLED = "the journal's disk does not answer"
 
@@ -80,6 +84,7 @@ class Daemon:
         self._exit_code = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._closers: list[tuple[str, Callable[[], Any]]] = []
+        self._sender_limits: dict[str, int] = {}
         self._began_ns: dict[str, int] = {}  # session → when its numbers began
         self._recovered_ns = 0  # time of the newest entry found at the start
 
@@ -215,6 +220,13 @@ class Daemon:
             self.acceptor.open()
         except StoreFailed as error:
             raise StartFailed(str(error)) from error
+        if machine_stopped(self.journal.recovered, boot_id()):
+            # what the stores hold may be older than what clients have seen: go on above everything reserved
+            for name, limit in blotter.sender_limits.items():
+                if name in self.acceptor.endpoints and limit > self.numbers(name)[0]:
+                    self.acceptor.set_next(name, sender=limit)
+                    log.warning("outbound numbers jump after a stop of the machine", session=name, next_out=limit)
+        self._sender_limits = dict(blotter.sender_limits)
         self.fix.resume({name: self.acceptor.last_origin(name) for name in self.acceptor.endpoints})
         missing = self.fix.cursor
         if missing < self.journal.durable:
@@ -327,9 +339,16 @@ class Daemon:
     def _tell(self, session_id: str, message: Message, origin: int, poss_resend: bool) -> None:
         if faults.armed:
             faults.point("fix.encoded")
-        self.acceptor.send(session_id, message, origin=origin, poss_resend=poss_resend)
+        number = self.acceptor.send(session_id, message, origin=origin, poss_resend=poss_resend)
+        if number + RESERVE_AHEAD >= self._sender_limits.get(session_id, 0):
+            self._reserve(session_id, number)
         if faults.armed:
             faults.point("fix.stored")
+
+    def _reserve(self, session_id: str, number: int) -> None:
+        """Reserve outbound numbers ahead, so that after a stop of the machine none is used twice (DURABILITY A.5)."""
+        limit = self._sender_limits[session_id] = number + 2 * RESERVE_AHEAD
+        self.engine.record(Reserved(seq_limit=self.journal.seq_limit, sender_limits={session_id: limit}))
 
     def _heard(self, report: Report) -> None:
         if faults.armed:

@@ -96,8 +96,22 @@ def _when(desk: Desk, said: Report) -> datetime:
 
 
 def acknowledged(desk: Desk, order: Order, said: Acknowledged) -> Events:
-    """A first acknowledgement makes the order New; a repeated one says nothing."""
-    if order.accepted or order.closed is not None:
+    """A first acknowledgement makes the order New; a repeated one says nothing, but that a held order works now (a
+    stop's trigger): restated with WorkingIndicator(636)=Y again.
+    """
+    if order.closed is not None:
+        return ()
+    if order.accepted:
+        if order.held and not said.held:
+            return (
+                OrderRestated(
+                    order_id=order.order_id,
+                    reason=ExecRestatementReason.OTHER,
+                    text="triggered",
+                    released=True,
+                    source=said.source,
+                ),
+            )
         return ()
     return (
         OrderAccepted(

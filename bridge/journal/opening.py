@@ -11,7 +11,7 @@ from bridge.journal.errors import JournalDamaged
 from bridge.journal.format import segments
 from bridge.journal.group import SPARE
 from bridge.journal.head import released
-from bridge.journal.recovery import Recovered, missing, recover
+from bridge.journal.recovery import Recovered, machine_stopped, missing, recover
 from bridge.journal.snapshot import newest_seq
 from bridge.journal.storage import Storage, WritableFile
 from bridge.orders.events import Entry, Opened, Reserved
@@ -50,7 +50,7 @@ def start(
     _check_complete(found, newest, directory, this_boot)
     first = found.seq + 1
     # Only the machine's stop can lose what was written; then numbers beyond the last one seen may have been shown.
-    if not found.clean and (not this_boot or found.boot_id != this_boot):
+    if machine_stopped(found, this_boot):
         first = max(first, found.seq_limit)
     epoch = found.epoch + 1
     chain = Chain(segment_bytes, now)

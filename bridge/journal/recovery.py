@@ -50,6 +50,13 @@ class Recovered(NamedTuple):
     scanned: tuple[str, ...] = ()  # segments whose flush is not proven
 
 
+def machine_stopped(found: Recovered, this_boot: str) -> bool:
+    """The machine went down under the last owner, so what it had only written may be gone and numbers beyond the last
+    one seen may have been shown.
+    """
+    return not found.clean and (not this_boot or found.boot_id != this_boot)
+
+
 class Head(NamedTuple):
     """The first line of a segment, what is behind it and its CRC."""
 

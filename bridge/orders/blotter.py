@@ -28,6 +28,7 @@ from bridge.orders.events import (
     OrderRestated,
     OrderRouted,
     ReplaceRequested,
+    Reserved,
     Scope,
     SessionReset,
     TradeBusted,
@@ -118,6 +119,7 @@ class Blotter:
         self.kill_epoch = 0
         self._account_seq: dict[str, int] = {}
         self._inbound: dict[str, int] = {}
+        self.sender_limits: dict[str, int] = {}  # session → MsgSeqNum(34) out that may be used below this
         self._order_folds: dict[type[Any], Callable[[Entry, Any], Order | None]] = {
             OrderReceived: self._received,
             OrderAdopted: self._adopted,
@@ -132,6 +134,7 @@ class Blotter:
             TradingHalted: self._halted,
             TradingResumed: self._resumed,
             SessionReset: self._session_reset,
+            Reserved: self._reserved,
             MassCancelRequested: self._mass_cancel,
             TradeDoubted: self._doubted,
         }
@@ -328,6 +331,10 @@ class Blotter:
 
     def _session_reset(self, entry: Entry, event: SessionReset) -> None:
         self._inbound[event.session_id] = 1
+        self.sender_limits.pop(event.session_id, None)
+
+    def _reserved(self, entry: Entry, event: Reserved) -> None:
+        self.sender_limits.update(event.sender_limits)
 
     def _mass_cancel(self, entry: Entry, event: MassCancelRequested) -> None:
         self._inbound_seen(event.session_id, event.msg_seq_num)
@@ -455,6 +462,7 @@ class Snapshot(msgspec.Struct):
     kill_epoch: int
     account_seq: dict[str, int]
     inbound: dict[str, int]
+    sender_limits: dict[str, int] = {}
 
 
 def freeze(blotter: Blotter) -> bytes:
@@ -474,6 +482,7 @@ def freeze(blotter: Blotter) -> bytes:
             kill_epoch=b.kill_epoch,
             account_seq=b._account_seq,
             inbound=b._inbound,
+            sender_limits=b.sender_limits,
         )
     )
 
@@ -497,6 +506,7 @@ def thaw(data: bytes) -> Blotter:
     b.kill_epoch = s.kill_epoch
     b._account_seq = s.account_seq
     b._inbound = s.inbound
+    b.sender_limits = s.sender_limits
     for order in s.orders:
         b._keep(None, order)
     return b

@@ -412,6 +412,7 @@ class OrderRestated(OrderEvent, frozen=True, kw_only=True):
     stop_px: Decimal | None = None
     broker_order_id: str | None = None
     text: str | None = None
+    released: bool = False  # a held order works from now on: its stop was triggered, its session opened
     source: Source = Source.LIVE
 
 

@@ -405,6 +405,8 @@ def _replaced(order: Order, event: OrderReplaced) -> dict[str, Any]:
 
 def _restated(order: Order, event: OrderRestated) -> dict[str, Any]:
     changes: dict[str, Any] = {"suspended": False, "done_for_day": False}
+    if event.released:
+        changes["held"] = False
     for field in ("order_qty", "price", "stop_px", "broker_order_id"):
         value = getattr(event, field)
         if value is not None:

@@ -109,3 +109,21 @@ def test_hundreds_of_kills_at_random_moments(tmp_path, mode):
         directory.mkdir()
         print(mode, done, kill_at_random(directory, mode, min(25, kills - done), seed + done), flush=True)
         done += 25
+
+
+def test_after_a_stop_of_the_machine_outbound_numbers_jump_and_nothing_is_used_twice(tmp_path):
+    """The kernel's boot id differs, so what was only written may be gone: numbers go on above everything reserved."""
+    daemon = Daemon(tmp_path)
+    trader = Trader(daemon.port)
+    daemon.start()
+    assert trader.client.connect(), daemon.tail()
+    trader.mix(8, 0.005)
+    trader.client.quiet()
+    daemon.kill()
+    trader.client.read(0.05)
+    before = trader.client.next_in
+    daemon.start("machine.stopped=stall:0")
+    settle(daemon, trader)
+    assert trader.client.gaps, "the client found a gap and asked"
+    assert trader.client.next_in > before + 500
+    assert check(daemon, trader)["filled"]

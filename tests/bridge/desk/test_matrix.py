@@ -718,3 +718,15 @@ def test_the_same_clock_gives_the_same_journal():
         return list(rig.journal.read())
 
     assert day() == day()
+
+
+def test_a_stop_that_is_held_and_then_triggered_says_so(rig):
+    rig.order("100", None, t40="3", t99="11.00")
+    rig.broker.ack(held=True)
+    (held,) = heard(rig)
+    assert (held[150], held[39], held[636]) == ("0", "0", "N")
+    rig.broker.ack(held=False)
+    rig.broker.ack(held=False)
+    (triggered,) = heard(rig)
+    assert (triggered[150], triggered[39], triggered[378]) == ("D", "0", "99")
+    assert 636 not in triggered
