@@ -182,3 +182,16 @@ def test_explain_and_check_agree(world):
         refused = [v.rule for v in world.explain(Side.BUY, "AAPL", qty, price).values() if v.outcome is Outcome.REFUSE]
         rejection = world.check(Side.BUY, "AAPL", qty, price)
         assert (rejection.rule if rejection is not None else None) == (refused[0] if refused else None)
+
+
+@pytest.mark.parametrize("held", [10, -10])
+def test_reducing_is_no_more_than_other_working_orders_leave_of_the_position(world, held):
+    world.set("R09", "9000000")
+    for rule in ("R03", "R13", "R14", "R15", "R16", "R22"):
+        world.set(rule, "off")
+    world.hold(held, "ESZ6", 5000)
+    side, price = (Side.SELL, 5010) if held > 0 else (Side.BUY, 4990)
+    world.place(side, "ESZ6", 6, price, check=False)
+    assert world.says("MaxPosition", side, "ESZ6", 4, price) == "skip"
+    assert world.says("MaxPosition", side, "ESZ6", 5, price) != "skip"
+    assert world.code(side, "ESZ6", 5, price) == "R09 CROSS_ZERO"

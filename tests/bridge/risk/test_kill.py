@@ -196,3 +196,16 @@ def test_the_report_tells_when_the_first_cancel_left(world):
     machine.begin(world.blotter.open_orders(), ["paper"], world.desk.now_ns + 7)
     assert machine.report.first_cancel_ns == 7
     assert machine.report.cancels == 1
+
+
+def test_answers_of_brokers_nobody_asked_change_nothing(world):
+    machine = kill(world)
+    begin(world, machine)
+    now = world.desk.now_ns
+    machine.on_unreachable("elsewhere", "who?")
+    assert machine.on_listed("elsewhere", [listed()], now, now) == []
+    for at in (now, now + SECOND):
+        machine.on_listed("paper", [], at, at)
+    machine.on_unreachable("paper", "late")
+    assert machine.report.done
+    assert machine.report.unreachable == ()

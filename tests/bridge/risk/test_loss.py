@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.orders.events import DayOpened, Scope, TradingState
+from bridge.orders.events import CommissionReported, DayOpened, Scope, TradingState
 from bridge.risk.limits import broker_rows
 from bridge.risk.watch import Watch
 from fixspec.enums import Side
@@ -122,3 +122,30 @@ def test_losses_of_one_account_are_no_losses_of_another(world):
     world.state_account("ACC2", equity=D(1))
     assert world.says("DailyLoss", Side.BUY, "AAPL", 1, 100) == "pass"
     assert world.says("DailyLoss", Side.BUY, "AAPL", 1, 100, account="ACC2") == "DAILY_LOSS"
+
+
+def test_r11_counts_commission_that_comes_later(world):
+    order_id = world.place(Side.BUY, "AAPL", 100, 100)
+    exec_id = world.fill(order_id, 100, "99.99")
+    world.chain.marks.equity("ACC1", world.desk)
+    before = world.chain.marks.equity("ACC1", world.desk)
+    world.commit(CommissionReported(order_id=order_id, exec_ref_id=exec_id, commission=D("1.5")))
+    world.commit(CommissionReported(order_id=order_id, exec_ref_id=exec_id, commission=D("0.5")))
+    assert world.chain.marks.equity("ACC1", world.desk) == before - 2
+
+
+def test_r11_knows_what_was_lost_in_another_currency_and_is_flat_now(world):
+    world.quote("EUR/USD", "1.25", width="0.00002")
+    assert world.chain.marks.equity("ACC1", world.desk) == 1000000
+    bought = world.place(Side.BUY, "SAP", 100, 100)
+    world.fill(bought, 100, 100)
+    sold = world.place(Side.SELL, "SAP", 100, 100)
+    world.fill(sold, 100, 99)
+    assert world.chain.marks.equity("ACC1", world.desk) == 1000000 - 125
+
+
+def test_while_a_holding_has_no_price_the_brokers_equity_stands(world):
+    world.hold(100, "XOM", 50)
+    world.chain.marks.equity("ACC1", world.desk)
+    world.wait(6)
+    assert world.chain.marks.equity("ACC1", world.desk) == 1000000

@@ -454,3 +454,46 @@ def test_shuffled_sessions_share_one_reservation_per_account(world):
     assert world.portfolio.holding("ACC1", "AAPL").buy == 300
     assert world.code(Side.BUY, "AAPL", 201, 100, session="S4") == "R09 MAX_POSITION"
     assert world.check(Side.BUY, "AAPL", 200, 100, session="S4") is None
+
+
+def test_a_price_that_the_broker_raises_raises_the_reservation_and_one_it_lowers_does_not_lower_it(world):
+    order_id = world.place(Side.BUY, "AAPL", 10, 100)
+    for price, value in ((110, 1100), (105, 1100), (121, D(1100) * 121 / 105)):
+        world.commit(OrderRestated(order_id=order_id, reason=ExecRestatementReason.OTHER, price=D(price)))
+        assert abs(world.portfolio.account("ACC1").value - value) < D("1E-7")
+
+
+def test_a_stop_that_the_broker_moves_is_reserved_at_the_worse_trigger(world):
+    order_id = world.place(Side.BUY, "AAPL", 10, stop=110)
+    before = world.portfolio.account("ACC1").value
+    world.commit(OrderRestated(order_id=order_id, reason=ExecRestatementReason.OTHER, stop_px=D(121)))
+    assert world.portfolio.account("ACC1").value == before * D("1.1")
+
+
+def test_an_order_found_at_the_broker_is_shown_by_its_next_statement(world):
+    world.commit(
+        OrderAdopted(
+            order_id=world.blotter.seq + 1,
+            account="ACC1",
+            symbol="AAPL",
+            side=Side.BUY,
+            ord_type=OrdType.LIMIT,
+            order_qty=D(10),
+            price=D(100),
+            broker="paper",
+            broker_order_id="E1",
+        )
+    )
+    book = world.portfolio.account("ACC1")
+    assert book.unshown(world.desk.now_ns) == 1000
+    assert book.unshown(world.desk.now_ns + 2_000_000_001) == 0
+
+
+def test_the_remembered_value_of_filled_orders_is_bounded(world):
+    from bridge.risk import portfolio
+
+    world.portfolio._done = dict.fromkeys(range(-portfolio.BUSTABLE, 0))
+    order_id = world.place(Side.BUY, "AAPL", 10, 100)
+    world.fill(order_id, 10, 100)
+    assert len(world.portfolio._done) == portfolio.BUSTABLE
+    assert order_id in world.portfolio._done

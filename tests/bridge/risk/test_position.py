@@ -198,3 +198,29 @@ def test_scopes_may_be_named_for_one_broker_only(world):
     assert world.says("MaxPosition", Side.BUY, "AAPL", 100, 100) == "pass"
     world.set("R09", "1000", Scope.SYMBOL, "AAPL@paper")
     assert world.says("MaxPosition", Side.BUY, "AAPL", 100, 100) == "MAX_POSITION"
+
+
+def test_r28_futures_make_no_day_trades(world):
+    world.place(Side.BUY, "ESZ6", 1, 5000, check=False)
+    for side in (Side.BUY, Side.SELL):
+        order_id = world.place(side, "ESZ6", 1, 5000, check=False)
+        world.fill(order_id, 1, 5000)
+    assert world.portfolio.account("ACC1").day_trades == 0
+
+
+def test_r28_a_closing_order_is_a_pair_only_with_what_was_opened_today(world):
+    book = world.portfolio.account("ACC1")
+    world.hold(10)
+    world.place(Side.SELL, "AAPL", 5, 101)
+    assert book.pairs == 1
+    world.wait(86400)
+    world.open_day()
+    assert book.pairs == 0
+
+
+def test_r28_turning_a_position_around_opens_it_anew(world):
+    world.hold(10)
+    order_id = world.place(Side.SELL_SHORT, "AAPL", 15, 100, check=False)
+    world.fill(order_id, 15, 100)
+    book = world.portfolio.account("ACC1")
+    assert (book.day_trades, world.portfolio.holding("ACC1", "AAPL").opened_today) == (1, True)

@@ -147,3 +147,15 @@ def test_r22_counts_orders(world):
 def test_r22_refuses_what_cannot_be_valued(world):
     del world.prices.quotes["AAPL"]
     assert world.says("Turnover", Side.BUY, "AAPL", 1) == "NO_REFERENCE_PRICE"
+
+
+def test_r22_judges_a_replace_by_what_it_adds(world):
+    world.set("R22", "10000")
+    order_id = world.place(Side.BUY, "AAPL", 90, 100)
+
+    def said(qty):
+        verdicts = world.chain.explain(world.replaced(order_id, order_qty=qty), world.desk)
+        return {v.name: world.word(v) for v in verdicts}["Turnover"]
+
+    assert said(100) == "warn"
+    assert said(101) == "DAILY_TURNOVER"

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from bridge.orders.events import Scope
-from fixspec.enums import Side
+from fixspec.enums import Side, TimeInForce
 
 D = Decimal
 
@@ -96,3 +96,21 @@ def test_r30_knows_each_strategy_by_itself(world):
         world.place(Side.BUY, "PENNY", 5, "0.5", check=False, strategy="slow")
     assert world.says("FatFinger", Side.BUY, "PENNY", 51, "0.5", strategy="slow") == "warn"
     assert world.says("FatFinger", Side.BUY, "PENNY", 51, "0.5", strategy="new") == "pass"
+
+
+def test_an_order_for_the_opening_auction_is_valued_with_twice_the_buffer(world):
+    verdict = world.explain(Side.BUY, "AAPL", 10, time_in_force=TimeInForce.OPENING)["MaxOrderValue"]
+    assert verdict.value == 10 * 104
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "value"),
+    [
+        (Side.BUY, 105, "1071"),
+        (Side.BUY, 95, "1020.102"),
+        (Side.SELL_SHORT, 95, "999.9"),
+        (Side.SELL_SHORT, 105, "1050"),
+    ],
+)
+def test_a_stop_is_valued_at_the_worse_of_trigger_and_touch(world, side, stop, value):
+    assert world.explain(side, "AAPL", 10, stop=stop)["MaxOrderValue"].value == D(value)
