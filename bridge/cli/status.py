@@ -295,8 +295,17 @@ def _screen(answer: Status, vitals: dict[str, Any]) -> RenderableType:
     for account, rule, amount, limit, ratio in used:
         bar = "█" * round(min(ratio, 1) * 20)
         style = "bold red" if ratio > 0.9 else "yellow" if ratio > 0.8 else ""
-        parts.append(Text(f"LIMIT  {rule:<6} {account:<10} {bar:░<20} {ratio:>4.0%}  {amount} of {limit}", style=style))
+        parts.append(
+            Text(
+                f"LIMIT  {rule:<10} {account:<10} {bar:░<20} {ratio:>4.0%}  {_amount(amount)} of {_amount(limit)}",
+                style=style,
+            )
+        )
     return Group(*parts)
+
+
+def _amount(text: str) -> str:
+    return f"{Decimal(text):,.2f}".removesuffix(".00")
 
 
 def _table(columns: tuple[str, ...], items: list[dict[str, Any]]) -> Table:

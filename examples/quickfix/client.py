@@ -79,6 +79,7 @@ class Client(fix.Application):
         self.session_id: fix.SessionID | None = None
         self._changed = threading.Condition()
         self._logged_on = False
+        self._last_word = ""
         self._number = 0
         self._prefix = time.strftime("Q%H%M%S")
         self._settings = fix.SessionSettings(settings)
@@ -103,7 +104,10 @@ class Client(fix.Application):
     def start(self, within: float = 10.0) -> None:
         """Connect and log on. Raises TimeoutError."""
         self._initiator.start()
-        self._wait(lambda: self._logged_on, within, "no Logon(A)")
+        try:
+            self._wait(lambda: self._logged_on, within, "no Logon(A) was answered")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the daemon's last word: {self._last_word or 'none'}") from None
 
     def stop(self) -> None:
         """Log out and disconnect."""
@@ -184,7 +188,8 @@ class Client(fix.Application):
         pass
 
     def fromAdmin(self, message: fix.Message, session_id: fix.SessionID) -> None:  # noqa: N802
-        pass
+        if message.getHeader().getField(35) in ("3", "5"):
+            self._last_word = _get(message, 58)
 
     def toApp(self, message: fix.Message, session_id: fix.SessionID) -> None:  # noqa: N802
         pass

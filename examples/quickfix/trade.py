@@ -21,8 +21,8 @@ def main() -> int:
     client = Client(str(Path(__file__).with_name("client.cfg")), port=port)
     try:
         client.start()
-    except TimeoutError:
-        print("no Logon(A) answered within 10 s; is the daemon running? (make run)", file=sys.stderr)
+    except TimeoutError as error:
+        print(f"{error}\nIs the daemon running? (make run)", file=sys.stderr)
         client.stop()
         return 1
     try:

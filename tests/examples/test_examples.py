@@ -23,6 +23,7 @@ def daemon(tmp_path_factory):
 
 
 def run(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    cwd.mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, str(EXAMPLES / script), *arguments],
         capture_output=True,
@@ -62,6 +63,12 @@ def test_the_recorded_market_allows_every_fill_that_quickfix_got(tmp_path):
     said = run("quickfix/replay_esu4.py", str(DATA), "--speed", "16", cwd=tmp_path)
     assert said.returncode == 0, said.stdout + said.stderr
     assert "8 orders, 7 fills, 0 faults" in said.stdout
+
+
+def test_the_quickfix_client_also_logs_on_after_somebody_else_used_the_session(daemon, tmp_path):
+    pytest.importorskip("quickfix", reason="quickfix is not installed: it needs a C++ compiler")
+    assert run("simplefix_order.py", str(daemon.port), cwd=tmp_path).returncode == 0
+    assert run("quickfix/trade.py", str(daemon.port), cwd=tmp_path / "fresh").returncode == 0
 
 
 def test_the_replay_script_without_the_recording_says_what_is_missing(tmp_path):
