@@ -339,6 +339,16 @@ class AccountBook:
                 self.hidden -= spent.popleft()[1]
         return self.hidden
 
+    def waiting(self) -> tuple[list[tuple[int, int]], list[tuple[int, Decimal]]]:
+        """What the next statements will show: acknowledgements as (ns, OrderID), and money spent as (ns, amount)."""
+        live = [(at, line.order.order_id) for at, line in self._acks if line.acked_ns == at and line.acked]
+        return live, list(self._spent)
+
+    def restore(self, acks: list[tuple[int, Line]], spent: list[tuple[int, Decimal]]) -> None:
+        """As `waiting` told."""
+        self._acks.extend(acks)
+        self._spent.extend(spent)
+
     def pair(self, holding: Holding) -> None:
         """Count the symbol among those whose working orders would make a day trade."""
         pos, buys, sells = holding.pos, holding.buys, holding.sells

@@ -72,7 +72,7 @@ class Portfolio:
         self.brokers: dict[str, Bucket] = {}
         self.lookalikes = LookAlikes()
         self.sizes: dict[str, Sizes] = {}
-        self._done: dict[int, Rates] = {}  # of filled orders, newest last
+        self.done: dict[int, Rates] = {}  # of filled orders, newest last
         self._linked = one_cancels_other
         self._folds: dict[type[Any], Callable[[Entry, Any, Order | None], None]] = {
             OrderReceived: self._received,
@@ -163,7 +163,7 @@ class Portfolio:
         link = order.cl_ord_link_id if self.linked(order) else None
         line = self.lines[order.order_id] = Line(order, holding, link)
         if order.routed:  # it was filled and a bust brings it back, at the value it had
-            line.now = self._done.pop(order.order_id) if order.order_id in self._done else Rates(None, order)
+            line.now = self.done.pop(order.order_id) if order.order_id in self.done else Rates(None, order)
             line.rated = True
             book.unvalued += line.unvalued
         if line.buy:
@@ -185,7 +185,7 @@ class Portfolio:
         order = line.order
         del self.lines[order.order_id]
         if order.closed is None:  # completely filled: a bust may bring it back
-            done = self._done
+            done = self.done
             done[order.order_id] = line.now
             if len(done) > BUSTABLE:
                 del done[next(iter(done))]

@@ -33,8 +33,8 @@ class Triggers:
     def __init__(self, limits: Limits, states: States) -> None:
         self._limits = limits
         self._states = states
-        self._windows: dict[tuple[str, ...], Window] = {}
-        self._owners: dict[Place, set[tuple[str, ...]]] = {}
+        self.windows: dict[tuple[str, ...], Window] = {}
+        self.owners: dict[Place, set[tuple[str, ...]]] = {}
         self.due: dict[Place, TradingHalted] = {}
         self._folds: dict[type[Any], Callable[[Any, Order | None, Order | None, int], None]] = {
             OrderFilled: self._filled,
@@ -57,8 +57,8 @@ class Triggers:
     def _resumed(self, event: TradingResumed, before: Order | None, after: Order | None, now: int) -> None:
         place = (event.scope, event.name)
         self.due.pop(place, None)
-        for key in self._owners.pop(place, ()):  # a fresh start, else the next fill would disable it again
-            self._windows.pop(key, None)
+        for key in self.owners.pop(place, ()):  # a fresh start, else the next fill would disable it again
+            self.windows.pop(key, None)
 
     def _filled(self, event: OrderFilled, before: Order | None, order: Order | None, now: int) -> None:
         assert order is not None
@@ -104,10 +104,10 @@ class Triggers:
         bound = table.bounds.get(rule)
         if bound is None or not place[1]:
             return False
-        window = self._windows.get(key)
+        window = self.windows.get(key)
         if window is None:
-            window = self._windows[key] = Window()
-            self._owners.setdefault(place, set()).add(key)
+            window = self.windows[key] = Window()
+            self.owners.setdefault(place, set()).add(key)
         count = window.add(now, table.ns(f"{rule}.window"))
         if count <= bound.block:
             return False

@@ -12,6 +12,7 @@ from bridge.orders.events import (
     CancelRejected,
     CancelRequested,
     CommissionReported,
+    LimitChanged,
     OrderAccepted,
     OrderAdopted,
     OrderCanceled,
@@ -23,12 +24,15 @@ from bridge.orders.events import (
     OrderSuspended,
     OutcomeUnknown,
     Request,
+    Scope,
     TradeBusted,
     TradeCorrected,
+    TradingHalted,
 )
 from bridge.orders.order import ZERO
 from bridge.risk.limits import Limits
 from bridge.risk.portfolio import Portfolio
+from bridge.risk.snapshot import freeze, thaw
 from fixspec.enums import (
     CxlRejReason,
     CxlRejResponseTo,
@@ -323,6 +327,36 @@ def test_after_every_event_reservations_are_the_sum_of_working_orders_and_a_rest
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data(), steps=st.integers(1, 60))
+def test_a_start_from_a_snapshot_is_a_start_from_the_first_entry(
+    make_world: Any, data: st.DataObject, steps: int
+) -> None:
+    world = make_world(linked=LINKED)
+    history = History(world, data)
+    for _ in range(steps):
+        history.step()
+    cut = data.draw(st.integers(0, len(world.entries)))
+    blotter, whole = Blotter(), Portfolio(Limits(), one_cancels_other=LINKED)
+    cold: Portfolio | None = None
+    for number, entry in enumerate(world.entries):
+        if number == cut:
+            cold = thaw(freeze(whole), blotter.order, Limits(), one_cancels_other=LINKED)
+        event = entry.event
+        before = blotter.order(event.order_id) if isinstance(event, OrderEvent) else None
+        after = blotter.apply(entry)
+        whole.on_entry(entry, before, after)
+        if cold is not None:
+            cold.on_entry(entry, before, after)
+    cold = cold or thaw(freeze(whole), blotter.order, Limits(), one_cancels_other=LINKED)
+    assert freeze(cold) == freeze(whole)
+    assert state_of(cold) == state_of(whole)
+    assert cold.discrepancies(blotter.open_orders()) == []
+    now = world.desk.now_ns + 5_000_000_000
+    for account, book in whole.accounts.items():
+        assert cold.account(account).unshown(now) == book.unshown(now)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data(), steps=st.integers(1, 40))
 def test_marks_are_the_sums_that_a_loop_over_everything_gives(make_world: Any, data: st.DataObject, steps: int) -> None:
     world = make_world("none")
@@ -492,8 +526,29 @@ def test_an_order_found_at_the_broker_is_shown_by_its_next_statement(world):
 def test_the_remembered_value_of_filled_orders_is_bounded(world):
     from bridge.risk import portfolio
 
-    world.portfolio._done = dict.fromkeys(range(-portfolio.BUSTABLE, 0))
+    world.portfolio.done = dict.fromkeys(range(-portfolio.BUSTABLE, 0))
     order_id = world.place(Side.BUY, "AAPL", 10, 100)
     world.fill(order_id, 10, 100)
-    assert len(world.portfolio._done) == portfolio.BUSTABLE
-    assert order_id in world.portfolio._done
+    assert len(world.portfolio.done) == portfolio.BUSTABLE
+    assert order_id in world.portfolio.done
+
+
+def test_a_snapshot_keeps_halts_limit_changes_days_and_what_is_due(world):
+    world.place(Side.BUY, "AAPL", 10, 99)
+    for _ in range(6):
+        world.place(Side.BUY, "AAPL", 1, 200, strategy="slow")
+    world.commit(TradingHalted(scope=Scope.ACCOUNT, name="ACC2", who="ann", reason="x", kill_epoch=4))
+    world.commit(LimitChanged(rule="R03", scope=Scope.GLOBAL, new="1000", who="ann", reason="x", effective=world.now))
+    cold = thaw(freeze(world.portfolio), world.blotter.order, Limits())
+    assert cold.states.kill_epoch == 4
+    assert cold.states.halts[Scope.ACCOUNT, "ACC2"].killed
+    assert [halt.who for halt in cold.triggers.due.values()] == ["R06"]
+    assert cold.limits.in_force(("R03", Scope.GLOBAL, ""), world.desk.now_ns).value == 1000
+    assert cold.account("ACC1").opening_equity == 1_000_000
+    assert cold.account("ACC1").day.turnover == 990
+
+
+def test_a_snapshot_without_its_orders_is_refused(world):
+    world.place(Side.BUY, "AAPL", 10, 99)
+    with pytest.raises(KeyError):
+        thaw(freeze(world.portfolio), lambda order_id: None, Limits())
