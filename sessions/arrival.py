@@ -9,6 +9,7 @@ from fixspec.messages import Header, Logon, Logout, Reject, ResendRequest, Seque
 from sessions.config import SendingTimeFault
 from sessions.conversation import TOO_LOW
 from sessions.events import MessageReceived, Noticed, RejectReceived
+from sessions.liveness import NEVER
 from sessions.logon import LogonRules, Refusal
 from sessions.outbound import reverse_route
 from sessions.sequence import Arrival, poss_dup_fault
@@ -23,6 +24,9 @@ from sessions.states import (
     Rule,
 )
 
+LOGOUT_GAP_SECONDS = 3.0
+"""How long a Logout(5) waits for the gap before it. Then it is answered uncounted: what is missing stays missing, and
+is asked for at the next Logon(A)."""
 _ROUTING = (
     (115, "on_behalf_of_comp_id"),
     (116, "on_behalf_of_sub_id"),
@@ -60,7 +64,7 @@ class ArrivalRules(LogonRules):
                 self._close("CompIDs of another session")
             else:
                 text = f"CompIDs {header.sender_comp_id}->{header.target_comp_id} are not this session's"
-                self._refuse_and_end(header, SessionRejectReason.COMP_ID_PROBLEM, None, text)
+                self._refuse_and_end(header, SessionRejectReason.COMP_ID_PROBLEM, text)
         elif not self._earliest <= header.sending_time <= self._latest:
             self._refuse_sending_time(header)
         elif rule is Rule.LOGON:
@@ -82,8 +86,10 @@ class ArrivalRules(LogonRules):
         self._recalculate()
 
     def _rule(self, decoded: Arrival) -> Rule:
+        return self._rule_of(decoded.ref_msg_type if isinstance(decoded, SessionReject) else decoded.header.msg_type)
+
+    def _rule_of(self, msg_type: str) -> Rule:
         rules = RULES[type(self._phase)]
-        msg_type = decoded.ref_msg_type if isinstance(decoded, SessionReject) else decoded.header.msg_type
         return rules.get(msg_type) or rules[APPLICATION]
 
     def _recover(self) -> bool:
@@ -131,9 +137,9 @@ class ArrivalRules(LogonRules):
             if isinstance(decoded.message, ResendRequest):
                 self._on_resend_request(header, decoded.message)
                 kept = None
-            elif isinstance(decoded.message, TestRequest):
-                self._answer_test_request(header, decoded.message)
-                kept = None
+            elif isinstance(decoded.message, Logout) and self._logout_at == NEVER:
+                self._logout_at = self._now + LOGOUT_GAP_SECONDS
+                self.due = 0.0
         if not self._sequence.keep(seq_num, kept, size):
             self._events.append(Noticed(f"no room for early message {seq_num}; it will be asked for later"))
 
@@ -248,26 +254,26 @@ class ArrivalRules(LogonRules):
 
     # --- what is wrong with a header
 
-    def _refuse_and_end(self, header: Header, reason: SessionRejectReason, ref_tag: int | None, text: str) -> None:
+    def _refuse_and_end(self, header: Header, reason: SessionRejectReason, text: str) -> None:
         """Reject(3) then Logout(5), as the session test cases want for CompIDs (2.k) and SendingTime(52) (2.o)."""
         if header.msg_seq_num == self._sequence.next:
             self._sequence.next += 1
-        self._refuse(header, reason, ref_tag, text)
+        self._refuse(header, reason, None, text)
         self._fail(text, header.msg_seq_num)
 
     def _refuse_sending_time(self, header: Header) -> None:
         text = f"SendingTime(52) is over {self.config.max_latency_seconds:g} s from our clock"
         reason = SessionRejectReason.SENDING_TIME_ACCURACY_PROBLEM
         if isinstance(self._phase, AwaitingLogon):
-            self._refuse_logon(header, Refusal(text, reason, 52))
+            self._refuse_logon(header, Refusal(text, reason))
         elif self.config.sending_time_fault is SendingTimeFault.LOGOUT or isinstance(self._phase, LogonSent):
-            self._refuse_and_end(header, reason, 52, text)
+            self._refuse_and_end(header, reason, text)
         elif header.msg_seq_num >= self._sequence.next:
             if header.msg_seq_num == self._sequence.next:
                 self._sequence.next += 1
-            self._refuse(header, reason, 52, text)
+            self._refuse(header, reason, None, text)
 
     def _refuse_routing(self, header: Header) -> None:
         tag = next(tag for tag, name in _ROUTING if getattr(header, name) is not None)
         text = f"third-party addressing, tag {tag}, is not offered on this session"
-        self._refuse(header, SessionRejectReason.COMP_ID_PROBLEM, tag, text)
+        self._refuse(header, SessionRejectReason.COMP_ID_PROBLEM, None, text)

@@ -164,7 +164,7 @@ class SessionConfig(msgspec.Struct, frozen=True, kw_only=True):
     last_processed: bool = False
     """Send LastMsgSeqNumProcessed(369) in every header."""
     resend_chunk: int = 0
-    """Most messages asked for by one ResendRequest(2), 0 = the whole gap."""
+    """Most messages asked for by one ResendRequest(2); 0 = all from the first missing one on, EndSeqNo(16)=0."""
     resend_requests_max_age_seconds: float = 10.0
     """Stored orders, cancels and other requests of ours older than this are gap-filled; reports are always resent."""
 

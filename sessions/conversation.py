@@ -49,9 +49,9 @@ class Conversation:
 
     __slots__ = (
         "_bounds_ns", "_calm", "_cancel", "_cancel_at", "_cancel_reason", "_clean", "_decode", "_earliest", "_events",
-        "_first", "_framer", "_garbled", "_garbled_total", "_hours", "_initiator", "_latest", "_liveness", "_me",
-        "_now", "_out", "_paused_at", "_peer", "_phase", "_received", "_reported", "_resetting", "_sequence", "_sign",
-        "_test_requests", "clock", "config", "due", "reason", "send", "store",
+        "_first", "_framer", "_garbled", "_garbled_total", "_hours", "_initiator", "_latest", "_liveness", "_logout_at",
+        "_me", "_now", "_out", "_paused_at", "_peer", "_phase", "_received", "_reported", "_resetting", "_sequence",
+        "_sign", "_test_requests", "clock", "config", "due", "reason", "send", "store",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +105,8 @@ class Conversation:
         """`LoggedOut` has been reported, or there is nothing to report."""
         self._clean = self._resetting = False
         self._paused_at = NEVER
+        self._logout_at = NEVER
+        """When a Logout(5) that waits behind a gap is answered all the same."""
         self._received: defaultdict[str, int] = defaultdict(int)
         self._garbled_total = 0
 
@@ -150,7 +152,8 @@ class Conversation:
         self._out.send_admin(Heartbeat(test_req_id=message.test_req_id), reverse_route(header))
 
     def _ask(self, gap: Gap) -> None:
-        self._out.send_admin(ResendRequest(begin_seq_no=gap.begin, end_seq_no=gap.asked_to))
+        end = gap.asked_to if self.config.resend_chunk else 0
+        self._out.send_admin(ResendRequest(begin_seq_no=gap.begin, end_seq_no=end))
         self._sequence.asked(gap)
         self._events.append(Noticed(f"asked for messages {gap.begin} to {gap.asked_to}, missing up to {gap.end}"))
 

@@ -30,7 +30,7 @@ def refusal(config: SessionConfig, logon: Logon, msg_seq_num: int) -> Refusal | 
     """What is wrong with a peer's Logon(A) apart from its number, or None. SESSION.md section 1, Logon."""
     if logon.encrypt_method is not EncryptMethod.NONE:
         text = f"EncryptMethod(98) {logon.encrypt_method.value} is not offered, only 0"
-        return Refusal(text, SessionRejectReason.DECRYPTION_PROBLEM, 98)
+        return Refusal(text, SessionRejectReason.DECRYPTION_PROBLEM)
     heartbeat = logon.heart_bt_int
     if heartbeat == 0:
         if not config.allow_no_heartbeat:

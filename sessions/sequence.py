@@ -39,7 +39,7 @@ def poss_dup_fault(header: Header, require_orig_sending_time: bool) -> Fault | N
         return Fault(SessionRejectReason.REQUIRED_TAG_MISSING, 122, text)
     if header.orig_sending_time > header.sending_time:
         text = "OrigSendingTime(122) is after SendingTime(52)"
-        return Fault(SessionRejectReason.SENDING_TIME_ACCURACY_PROBLEM, 122, text)
+        return Fault(SessionRejectReason.SENDING_TIME_ACCURACY_PROBLEM, None, text)
     return None
 
 

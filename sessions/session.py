@@ -59,7 +59,7 @@ class Session(ArrivalRules):
         self._first = first
         self._liveness = Liveness(self._now)
         self._reported, self._clean, self._resetting = True, False, False
-        self._paused_at = NEVER
+        self._paused_at = self._logout_at = NEVER
         self.reason = ""
         deadline = self._now + config.logon_timeout_seconds
         if self._initiator:
@@ -331,6 +331,10 @@ class Session(ArrivalRules):
                 self._fail(f"messages {gap.begin} to {gap.end} were not resent")
                 return
             self._ask(gap)
+        if now >= self._logout_at:
+            self._logout_at = NEVER
+            self._events.append(Noticed(f"Logout(5) answered though {self._sequence.next} and more are missing"))
+            self._on_logout("behind a gap", self._rule_of("5"), None)
         if isinstance(self._phase, Established):
             window = self._hours.window(now_ns)
             if window is None or self.store.created_ns not in window:
@@ -351,7 +355,7 @@ class Session(ArrivalRules):
         if isinstance(phase, AwaitingLogon | LogonSent | LogoutSent | LogoutAnswered):
             due = min(due, phase.deadline)
         if isinstance(phase, Established | LogoutSent):
-            due = min(due, self._liveness.deadline())
+            due = min(due, self._liveness.deadline(), self._logout_at)
             if (gap := self._sequence.gap) is not None:
                 due = min(due, gap.asked_at + self.config.gap_timeout_seconds)
             if self._paused_at != NEVER or self._out.overrun:

@@ -84,7 +84,8 @@ def test_encryption_is_rejected_as_a_decryption_problem_then_logged_out():
     peer.connect()
     peer.say("35=A|98=1|108=30")
     reject, logout = peer.hear()
-    assert (reject[35], reject[373], reject[371], reject[372], reject[45]) == ("3", "7", "98", "A", "1")
+    assert (reject[35], reject[373], reject[372], reject[45]) == ("3", "7", "A", "1")
+    assert 371 not in reject
     assert (logout[35], logout[34]) == ("5", "2")
     assert closed(peer)
 
@@ -120,7 +121,7 @@ def test_a_too_high_number_is_answered_first_and_asked_for_after():
     peer.say("35=A|98=0|108=30", seq=5)
     answer, request = peer.hear()
     assert answer[35] == "A"
-    assert (request[35], request[7], request[16]) == ("2", "1", "4")
+    assert (request[35], request[7], request[16]) == ("2", "1", "0")
     assert peer.session.established
 
 
@@ -308,7 +309,7 @@ def test_a_gap_told_by_next_expected_is_asked_for_if_nothing_comes():
     peer.hear()
     peer.wait(21)
     request = peer.hear_one()
-    assert (request[35], request[7], request[16]) == ("2", "1", "4")
+    assert (request[35], request[7], request[16]) == ("2", "1", "0")
 
 
 def test_with_a_reset_next_expected_is_one_in_and_two_out():
@@ -409,7 +410,7 @@ def test_an_initiator_asks_for_what_the_answer_shows_missing():
     peer.hear()
     peer.say("35=A|98=0|108=30", seq=4)
     request = peer.hear_one()
-    assert (request[35], request[7], request[16]) == ("2", "1", "3")
+    assert (request[35], request[7], request[16]) == ("2", "1", "0")
 
 
 def test_a_session_of_unequal_case_is_another_session():
