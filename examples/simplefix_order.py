@@ -1,4 +1,4 @@
-"""One order with nothing but a socket and simplefix: log on, buy ten shares, print what comes back, log out.
+"""One order with nothing but a socket and simplefix: log on, buy five shares, print what comes back, log out.
 
 `make run`, then in another terminal `.venv/bin/python examples/simplefix_order.py [PORT]`. Every message is printed as
 it is on the wire, with | for SOH. For more than a first try use a FIX engine: this script keeps no sequence numbers,
@@ -52,7 +52,7 @@ def main() -> int:
         send(message("A", 1, (98, "0"), (108, "30"), (141, "Y")))
         if receive().get(35) != b"A":
             return 1
-        order = message("D", 2, (11, f"S{time.time_ns()}"), (55, "AAPL"), (54, "1"), (38, "10"), (40, "1"))
+        order = message("D", 2, (11, f"S{time.time_ns()}"), (55, "AAPL"), (54, "1"), (38, "5"), (40, "1"))
         order.append_utc_timestamp(60, precision=3)
         send(order)
         while (report := receive()).get(39) not in (b"2", b"4", b"8"):
