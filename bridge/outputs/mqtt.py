@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,11 @@ from typing import Any
 import aiomqtt
 import msgspec
 import structlog
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from bridge.journal.encoding import to_json
 from bridge.outputs.files import load, save
 from bridge.outputs.mqtt_board import Board
+from bridge.outputs.mqtt_endpoint import Endpoint, publish_properties, reason_word, will_properties
 from bridge.outputs.mqtt_topics import Topics
 from bridge.outputs.mqtt_window import REFUSED, UNHEARD, Window
 from bridge.outputs.stream import Outward, Stream
@@ -38,33 +37,6 @@ SAVE_EVERY = 0.25  # seconds between two writes of a moving cursor
 DAY = 86_400
 
 _log = structlog.get_logger("bridge.outputs.mqtt")
-
-
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and how to connect. `protocol` is "5" or "3.1.1"; the latter cannot tell why a publish was refused."""
-
-    host: str
-    port: int
-    protocol: str = "5"
-    username: str | None = None
-    password: str | None = None
-    tls: bool = False
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-
-    def tls_context(self) -> ssl.SSLContext | None:
-        """The client's side of TLS with hostname check. Raises OSError for a file that cannot be read."""
-        if not self.tls:
-            return None
-        context = ssl.create_default_context(cafile=self.ca)
-        if self.certificate is not None:
-            context.load_cert_chain(self.certificate, self.key)
-        return context
-
-    def __repr__(self) -> str:
-        """Without the password."""
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
 
 
 class Kept(msgspec.Struct):
@@ -130,9 +102,9 @@ class MqttSink:
         self._progress = asyncio.Event()
         v5 = endpoint.protocol == "5"
         self._v5 = v5
-        self._plain = _publish_properties(None) if v5 else None
-        self._day = _publish_properties(DAY) if v5 else None
-        self._hour = _publish_properties(3600) if v5 else None
+        self._plain = publish_properties(None) if v5 else None
+        self._day = publish_properties(DAY) if v5 else None
+        self._hour = publish_properties(3600) if v5 else None
 
     @property
     def cursor(self) -> int:
@@ -203,7 +175,7 @@ class MqttSink:
             to_json({"status": "lost", "connection": number}),
             qos=1,
             retain=True,
-            properties=_will_properties() if self._v5 else None,
+            properties=will_properties() if self._v5 else None,
         )
         return aiomqtt.Client(
             end.host,
@@ -266,7 +238,7 @@ class MqttSink:
         def acknowledged(reason: int) -> None:
             if reason >= REFUSED:
                 self._count_refusal(reason)
-                self._refusal = _reason(reason)
+                self._refusal = reason_word(reason)
                 self._refused.set()
                 return
             if reason == UNHEARD and item.type == "order_filled":
@@ -304,7 +276,7 @@ class MqttSink:
             self._saved_at = clock
 
     def _count_refusal(self, reason: int) -> None:
-        word = _reason(reason)
+        word = reason_word(reason)
         self.counters.refused[word] = self.counters.refused.get(word, 0) + 1
 
     # --- states and status -------------------------------------------------------------------------------------------
@@ -379,39 +351,6 @@ async def _ended(task: asyncio.Task[Any]) -> None:
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-def _publish_properties(expiry: int | None) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.PayloadFormatIndicator = 1
-    properties.ContentType = "application/json"
-    if expiry is not None:
-        properties.MessageExpiryInterval = expiry
-    return properties
-
-
-def _will_properties() -> Properties:
-    properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
-    properties.WillDelayInterval = 5
-    properties.PayloadFormatIndicator = 1
-    properties.ContentType = "application/json"
-    return properties
-
-
-_REASONS: Mapping[int, str] = {
-    0x80: "unspecified",
-    0x83: "implementation",
-    0x87: "not_authorised",
-    0x90: "topic_name",
-    0x91: "packet_id",
-    0x97: "quota",
-    0x99: "payload_format",
-}
-
-
-def _reason(code: int) -> str:
-    """The reason in a word, from a closed list, for logs and labels."""
-    return _REASONS.get(code, "other")
 
 
 def _now() -> str:

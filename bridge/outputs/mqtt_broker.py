@@ -29,7 +29,7 @@ import msgspec
 import structlog
 
 from bridge.outputs.files import load, save
-from bridge.outputs.mqtt import Endpoint
+from bridge.outputs.mqtt_endpoint import Endpoint
 from bridge.outputs.mqtt_topics import segment
 
 BRIDGE_USER = "bridge"

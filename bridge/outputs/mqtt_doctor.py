@@ -15,7 +15,7 @@ import msgspec
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from bridge.outputs.mqtt import Endpoint
+from bridge.outputs.mqtt_endpoint import Endpoint
 from bridge.outputs.mqtt_window import REFUSED, Window
 
 MESSAGES = 2_500

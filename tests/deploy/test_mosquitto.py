@@ -6,9 +6,9 @@ from pathlib import Path
 
 import trustme
 
-from bridge.outputs.mqtt import Endpoint
 from bridge.outputs.mqtt_broker import password_line
 from bridge.outputs.mqtt_doctor import Level, check_queue
+from bridge.outputs.mqtt_endpoint import Endpoint
 from tests.bridge.outputs.script import free_port, needs
 from tests.deploy.conftest import DEPLOY
 

@@ -85,7 +85,7 @@ def test_money_without_a_rate_is_not_guessed() -> None:
     script.fill(script.working(multiplier=Decimal(50)), "2", "100")
     metrics = counted(script, Vitals())
     before = value(metrics, "bridge_traded_notional_usd_total", broker="paper", liquidity="removed_liquidity")
-    metrics._fx = {}
+    metrics.engine.fx = {}
     show(metrics, script, 0)
     after = value(metrics, "bridge_traded_notional_usd_total", broker="paper", liquidity="removed_liquidity")
     assert after == before

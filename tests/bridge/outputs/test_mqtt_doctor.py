@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.outputs.mqtt import Endpoint
 from bridge.outputs.mqtt_doctor import Level, check_queue
+from bridge.outputs.mqtt_endpoint import Endpoint
 from tests.bridge.outputs.script import free_port, needs
 
 pytestmark = needs("mosquitto")
