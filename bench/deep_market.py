@@ -1,4 +1,4 @@
-"""A market source for load tests: a quote so deep that every marketable order is filled at once, told again twice a second."""
+"""A market source for load tests: quotes so deep that every marketable order is filled at once, twice a second."""
 
 import asyncio
 from collections.abc import Callable, Iterable

@@ -21,6 +21,7 @@ from fixspec.enums import OrdRejReason, Side
 
 HUNDRED = Decimal(100)
 LARGE = Decimal(10) ** 12
+OFTEN = 10_000  # a count that needs more repetitions than this is not tried out: a start takes no minutes
 
 
 class Fired(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,6 +89,9 @@ def _trigger(
     bound = scene.bound(rule)
     if bound is None or scene.warns:
         return Fired(rule, loop.__name__.strip("_"), True, Outcome.OFF)
+    if bound.block > OFTEN:
+        text = f"limit {bound.block:f} is too high to be tried out"
+        return Fired(rule, loop.__name__.strip("_"), True, Outcome.SKIP, text)
     loop(scene)
     halts = [halt for halt in scene.portfolio.triggers.due.values() if halt.who == rule]
     outcome = Outcome.REFUSE if halts else Outcome.PASS
