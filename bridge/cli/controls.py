@@ -92,9 +92,9 @@ def kill(
     shown = 0
     while True:
         for step in report.steps[shown:]:
-            count = f"{step.count} " if step.count is not None else ""
-            text = f": {step.text}" if step.text else ""
-            console().print(f"{count}{step.name}{text}  ({time.monotonic() - began:.1f} s)", markup=False)
+            told = " ".join([f"{step.count}"] * (step.count is not None) + [step.text or ""]).strip()
+            colon = f": {told}" if told else ""
+            console().print(f"{step.name}{colon}  ({time.monotonic() - began:.1f} s)", markup=False)
         shown = len(report.steps)
         if report.complete:
             console().print("killed, nothing left", style="bold green")
