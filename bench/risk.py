@@ -36,9 +36,10 @@ from bridge.orders.reports import BrokerAccount
 from bridge.risk.case import Case
 from bridge.risk.chain import RiskChain
 from bridge.risk.kill import CancelOrder, Kill
-from bridge.risk.limits import Limits, row, utc_ns
+from bridge.risk.limits import Limits, row
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.standard import standard_checks
+from bridge.risk.times import utc_ns
 from fixspec.enums import OrdType, Side, TimeInForce
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)

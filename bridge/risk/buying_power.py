@@ -32,7 +32,7 @@ class BuyingPower:
             return view.no_equity("R10")
         if view.value is None:
             return view.unknown("R10")
-        book = view.portfolio.account(order.account)
+        book = view.book
         if book.unvalued:
             text = f"{book.unvalued} working orders of account {order.account} cannot be valued"
             return view.no("R10", ReasonCode.NO_REFERENCE_PRICE, text)

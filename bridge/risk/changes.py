@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bridge.orders.events import LimitChanged, Scope
-from bridge.risk.limits import INFINITY, Limit, LimitError, LimitMode, Limits, Place, check_place, row, utc_ns
+from bridge.risk.limits import INFINITY, Limit, LimitError, LimitMode, Limits, Place, row
 from bridge.risk.profiles import BY_NAME, Strictest
+from bridge.risk.times import utc_ns
+from bridge.risk.written import check_place
 
 
 class ChangeTerms(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 import msgspec
 
-from bridge.risk.limits import EPOCH, utc_ns
+from bridge.risk.times import EPOCH, utc_ns
 
 NOON = time(12)
 ONE_DAY = timedelta(days=1)

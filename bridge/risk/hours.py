@@ -7,7 +7,7 @@ from typing import ClassVar
 from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case
-from bridge.risk.limits import utc_ns
+from bridge.risk.times import utc_ns
 
 SECOND = Decimal(1_000_000_000)
 

@@ -26,7 +26,7 @@ class DailyLoss:
         fraction, amount = view.limits.get("R11"), view.limits.get("R11.amount")
         if fraction is None and amount is None:
             return view.unset("R11")
-        book = view.portfolio.account(order.account)
+        book = view.book
         if book.opening_equity is None or view.now_ns >= book.day_end_ns:
             text = f"account {order.account} has no opening equity for this trading day yet"
             return view.no("R11", ReasonCode.NO_EQUITY, text)
@@ -63,7 +63,7 @@ class Drawdown:
         bound = view.limits.get("R12")
         if bound is None:
             return view.unset("R12")
-        book = view.portfolio.account(order.account)
+        book = view.book
         if book.day_high is None or view.now_ns >= book.day_end_ns:
             text = f"account {order.account} has no equity for this trading day yet"
             return view.no("R12", ReasonCode.NO_EQUITY, text)

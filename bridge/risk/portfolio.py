@@ -29,13 +29,15 @@ from bridge.orders.events import (
     TradingResumed,
     TradingState,
 )
-from bridge.orders.order import ZERO, Order
+from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.counters import Bucket, Day, LookAlikes, Sizes
 from bridge.risk.day import DayRoll
 from bridge.risk.holdings import AccountBook, Holding, Line, Rates, day_traded, meeting_px, reserved_qty
-from bridge.risk.limits import Limits, utc_ns
+from bridge.risk.limits import Limits
+from bridge.risk.proof import discrepancies
 from bridge.risk.states import States
+from bridge.risk.times import utc_ns
 from bridge.risk.triggers import Triggers
 from fixspec.enums import CxlRejResponseTo, Side
 
@@ -383,48 +385,9 @@ class Portfolio:
         bucket = buckets[name] = Bucket(rate, limits.version, full_at)
         return bucket
 
-    # --- proof -------------------------------------------------------------------------------------------------------
-
     def discrepancies(self, orders: Iterable[Order]) -> list[str]:
-        """Where the sums differ from `orders`, which are all working orders: empty, or a bug. Costs their number.
-
-        An order that is filled while a larger replace is unanswered may be listed or not: it works no more, and yet
-        the broker may still take the replace. Run after each event in tests and every 10 s live.
-        """
-        expected: dict[tuple[str, str], list[Decimal | int]] = {}
-        groups: dict[tuple[str, str, int, str], Decimal] = {}
-        seen: set[int] = set()
-        filled = (line.order for line in self.lines.values() if line.order.filled and line.order.pending_replace)
-        for order in (*orders, *filled):
-            qty = reserved_qty(order)
-            if not qty or order.order_id in seen:
-                continue
-            seen.add(order.order_id)
-            sums = expected.setdefault((order.account, order.symbol), [ZERO, ZERO, 0, 0])
-            side = 0 if order.side is Side.BUY else 1
-            sums[side + 2] += 1
-            if order.cl_ord_link_id is not None and order.session_id in self._linked:
-                leg = (order.account, order.symbol, side, order.cl_ord_link_id)
-                groups[leg] = max(groups.get(leg, ZERO), qty)
-            else:
-                sums[side] += qty
-        for (account, symbol, side, _), qty in groups.items():
-            expected[account, symbol][side] += qty
-        found = [f"order {order_id} has ended and is still reserved" for order_id in self.lines.keys() - seen]
-        found += [f"order {order_id} works and is not reserved" for order_id in seen - self.lines.keys()]
-        for key, holding in self.holdings.items():
-            ours = [holding.buy, holding.sell, holding.buys, holding.sells]
-            theirs = expected.pop(key, [ZERO, ZERO, 0, 0])
-            if ours != theirs:
-                found.append(f"{key[0]} {key[1]}: reserved {ours}, working {theirs}")
-        for account, book in self.accounts.items():
-            lines = [line for line in self.lines.values() if line.holding.account == account]
-            for name in ("value", "margin", "funds"):
-                if getattr(book, name) != sum((getattr(line, name) for line in lines), ZERO):
-                    found.append(f"{account}: reserved {name} {getattr(book, name)} is not the sum of its lines")
-            if book.working != len(lines):
-                found.append(f"{account}: counts {book.working} working orders, has {len(lines)}")
-        return found
+        """Where the sums differ from `orders`, which are all working orders (`bridge.risk.proof`)."""
+        return discrepancies(self.lines, self.holdings, self.accounts, orders, self.linked)
 
 
 def terms(order: Order) -> tuple[Any, ...]:

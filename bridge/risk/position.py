@@ -162,6 +162,6 @@ class DayTrades:
             return view.no_equity("R28") if bound.block.is_finite() else None
         if statement.equity >= view.table.number("R28.equity"):
             return None
-        book = view.portfolio.account(order.account)
+        book = view.book
         count = sum(book.past_day_trades) + book.day_trades + book.pairs + (0 if holding.paired else 1)
         return view.weigh("R28", ReasonCode.DAILY_TURNOVER, "day trades in five days", Decimal(count), bound)

@@ -64,7 +64,7 @@ class PassiveCollar:
     """R05: −s·(P_lim − R)/R > c_p: a limit so far from the market that it is a typing error."""
 
     rule: ClassVar[str] = "R05"
-    opening: ClassVar[bool] = True
+    opening: ClassVar[bool] = False
 
     def check(self, order: Order, view: Case) -> Rejection | None:
         """PRICE_COLLAR, by default a warning only."""
@@ -75,7 +75,8 @@ class PassiveCollar:
             return None
         ref = view.ref
         if ref is None:
-            return view.unknown("R05")
+            only_warns = not bound.block.is_finite()
+            return None if only_warns or view.reducing else view.unknown("R05")
         gap = ref.price - order.price if view.buy else order.price - ref.price
         if gap <= 0:
             return None

@@ -69,7 +69,7 @@ class OpenOrders:
         if bound is None:
             rejection = view.unset("R17")
         else:
-            count = view.portfolio.account(order.account).working + one
+            count = view.book.working + one
             rejection = None
             if count > bound.warn or view.explaining:
                 what = "working orders of the account"
@@ -99,7 +99,7 @@ class OrderToTrade:
         bound = view.limits.get("R21")
         if bound is None:
             return view.unset("R21")
-        day = view.portfolio.account(order.account).day
+        day = view.book.day
         after = view.limits.get("R21.after")
         if after is not None and day.messages < after.block:
             return None
@@ -119,7 +119,7 @@ class Turnover:
     def check(self, order: Order, view: Case) -> Rejection | None:
         """DAILY_TURNOVER."""
         bound, count = view.limits.get("R22"), view.limits.get("R22.orders")
-        day = view.portfolio.account(order.account).day
+        day = view.book.day
         line = view.line
         if count is not None and line is None and (day.orders >= count.warn or view.explaining):
             what = "orders sent today"

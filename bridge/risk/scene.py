@@ -17,8 +17,9 @@ from bridge.orders.order import ZERO, Order
 from bridge.orders.reports import BrokerAccount
 from bridge.risk.counters import Sizes
 from bridge.risk.holdings import AccountBook, Holding
-from bridge.risk.limits import EPOCH, Bound, Limits, Table
+from bridge.risk.limits import Bound, Limits, Table
 from bridge.risk.portfolio import Portfolio
+from bridge.risk.times import EPOCH
 from fixspec.enums import OrdType, Side, TimeInForce
 
 PROBE = "PROBE"

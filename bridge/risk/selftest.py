@@ -14,9 +14,10 @@ from bridge.orders.events import Entry, OrderCanceled, OrderFilled, OrderRejecte
 from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode
 from bridge.risk.chain import Outcome, RiskChain, Rule, Verdict
-from bridge.risk.limits import EPOCH, LimitMode
+from bridge.risk.limits import LimitMode
 from bridge.risk.portfolio import terms
 from bridge.risk.scene import PRICE, PROBE, Scene
+from bridge.risk.times import EPOCH
 from fixspec.enums import OrdRejReason, Side
 
 HUNDRED = Decimal(100)

@@ -16,9 +16,10 @@ from bridge.orders.order import Order
 from bridge.risk.counters import Bucket, Rate, Sizes, Window
 from bridge.risk.day import DayRoll
 from bridge.risk.holdings import AccountBook, Holding, Line, Rates
-from bridge.risk.limits import EPOCH, Limits
+from bridge.risk.limits import Limits
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.states import Halt
+from bridge.risk.times import EPOCH
 from fixspec.enums import OrdType, Side, TimeInForce
 
 THAWED = Rate(1, 0, "snapshot", Decimal(0), 0)  # replaced by the rate in force at the first message

@@ -21,8 +21,9 @@ from bridge.orders.events import (
 )
 from bridge.orders.order import Order
 from bridge.risk.counters import Window
-from bridge.risk.limits import Limits, utc_ns
+from bridge.risk.limits import Limits
 from bridge.risk.states import SEVERITY, States
+from bridge.risk.times import utc_ns
 
 Place = tuple[Scope, str]
 

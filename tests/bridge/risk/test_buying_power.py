@@ -157,3 +157,14 @@ def test_r10_an_order_from_elsewhere_with_a_limit_is_reserved_at_that(world):
     )
     assert world.portfolio.account("ACC1").margin == 500
     assert world.says("BuyingPower", Side.BUY, "AAPL", 1, 100) == "pass"
+
+
+def test_r10_held_futures_take_their_table_margin(world):
+    rich(world, equity=D(100000), buying_power=D(10000000))
+    world.set("R10", "0")
+    world.set("R09.cross", "off")
+    world.set("R10.margin", "15000", Scope.SYMBOL, "ESZ6")
+    world.hold(-4, "ESZ6", 5000)
+    assert world.chain.marks.totals("ACC1", world.desk).margin == 60000
+    assert world.says("BuyingPower", Side.BUY, "AAPL", 800, 100) == "pass"
+    assert world.says("BuyingPower", Side.BUY, "AAPL", 801, 100) == "BUYING_POWER"

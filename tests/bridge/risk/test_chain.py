@@ -15,7 +15,7 @@ from bridge.risk.standard import standard_checks
 from fixspec.enums import OrdRejReason, Side
 
 D = Decimal
-ALWAYS = {"R01", "R02", "R04", "R07", "R08", "R18", "R24", "R25", "R26", "R27", "R28"}
+ALWAYS = {"R01", "R02", "R04", "R05", "R07", "R08", "R18", "R24", "R25", "R26", "R27", "R28"}
 
 
 def test_the_first_hard_failure_refuses(world):

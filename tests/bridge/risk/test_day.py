@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.risk.day import DayRoll
-from bridge.risk.limits import utc_ns
+from bridge.risk.times import utc_ns
 
 NEW_YORK = ZoneInfo("America/New_York")
 SHARES = DayRoll(NEW_YORK, time(0))

@@ -166,3 +166,18 @@ def test_a_switched_off_collar_is_off_by_name(world):
     for name in ("R04", "R04.below_25", "R04.below_1"):
         world.set(name, "off", Scope.GLOBAL, "")
     assert world.says("PriceCollar", Side.BUY, "AAPL", 1, 1000) == "off"
+
+
+def test_r05_leaves_prices_alone_that_are_near_the_market_or_beyond_it(world):
+    world.set("R05", "0.5")
+    for side, price in ((Side.BUY, 60), (Side.BUY, 104), (Side.SELL_SHORT, 140), (Side.SELL_SHORT, 97)):
+        assert world.says("PassiveCollar", side, "AAPL", 1, price) == "pass"
+
+
+def test_r05_without_a_reference_price_refuses_unless_it_only_warns_or_the_order_reduces(world):
+    world.hold(10)
+    del world.prices.quotes["AAPL"]
+    assert world.says("PassiveCollar", Side.BUY, "AAPL", 1, 100) == "pass"
+    world.set("R05", "0.5")
+    assert world.says("PassiveCollar", Side.BUY, "AAPL", 1, 100) == "NO_REFERENCE_PRICE"
+    assert world.says("PassiveCollar", Side.SELL, "AAPL", 1, 100) == "pass"
