@@ -323,6 +323,7 @@ class Acceptor:
         elif self._authenticator.needs_time(config):
             # Reading on would only fill the buffer while the thread computes.
             connection.pause_reading()
+            waiting.deadline = float("inf")  # the Logon(A) is here; how long it takes to verify is our affair
             waiting.verifying = self._loop.create_task(
                 self._verify(endpoint, connection, waiting, header, decoded.message, frame)
             )

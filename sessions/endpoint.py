@@ -1,6 +1,8 @@
 """One session in a running process: it pumps a `Session`, tells the application, and knows its connection if any."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fixspec.framing import Framer
@@ -65,11 +67,8 @@ class Endpoint:
         self.peer = connection.peer
         connection.endpoint = self
         self._throttled = False
-        try:
+        with self._store_guard():
             self.session.connect(framer, first)
-        except StoreFailed as error:
-            self.store_failed(error)
-            return
         self.pump()
 
     def received(self, data: bytes) -> None:
@@ -83,7 +82,9 @@ class Endpoint:
     def lost(self, reason: str) -> None:
         """The connection is gone."""
         self.connection = None
-        self._part(reason)
+        self._log.info("connection_closed", reason=reason, peer=self.peer)
+        with self._store_guard():
+            self._part(reason)
         self.pump()
 
     def paused(self) -> None:
@@ -141,10 +142,8 @@ class Endpoint:
 
     def _work(self) -> None:
         self._work_due = False
-        try:
+        with self._store_guard():
             self.session.work()
-        except StoreFailed as error:
-            self.store_failed(error)
         self.flush()
 
     def _pump_limited(self) -> None:
@@ -232,6 +231,13 @@ class Endpoint:
         if self.connection is not None:
             self._end("the application failed")
 
+    @contextmanager
+    def _store_guard(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreFailed as error:
+            self.store_failed(error)
+
     def store_failed(self, error: StoreFailed) -> None:
         """No number can be kept any more, so none may be used: end at once and stay ended until an operator acts."""
         self._log.error("store_failed", error=str(error))
@@ -260,21 +266,20 @@ class Endpoint:
 
     def tick(self) -> None:
         """Let the clock have its say."""
-        try:
+        with self._store_guard():
             self.session.tick()
-        except StoreFailed as error:
-            self.store_failed(error)
-            return
         self.pump()
 
     def probe(self) -> None:
         """Somebody else logs on as this peer: is the one we have still there?"""
-        self.session.probe()
+        with self._store_guard():
+            self.session.probe()
         self.flush()
 
     def logout(self, text: str) -> None:
         """Ask the peer to end."""
-        self.session.logout(text)
+        with self._store_guard():
+            self.session.logout(text)
         self.pump()
 
     def reset(self, reason: str) -> None:

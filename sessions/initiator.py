@@ -69,8 +69,10 @@ class Initiator:
         self._loop: asyncio.AbstractEventLoop
         self._endpoint: Endpoint
 
-    async def start(self) -> None:
-        """Begin to dial; returns at once."""
+    def open(self) -> None:
+        """Make the session without dialling: `send` and `status` work from here on. `start` does it too."""
+        if hasattr(self, "_endpoint"):
+            return
         self._loop = asyncio.get_running_loop()
         config = self._config
         dictionary = Dictionary.from_xml(config.dictionary) if config.dictionary else FIX44
@@ -86,6 +88,10 @@ class Initiator:
             sign=sign,
         )
         self._endpoint = Endpoint(session, self._application, self._loop, self._log, self._wire)
+
+    async def start(self) -> None:
+        """Begin to dial; returns at once."""
+        self.open()
         self._dialling = self._loop.create_task(self._dial())
         self._tick()
 

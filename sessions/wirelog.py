@@ -17,7 +17,7 @@ _SECRETS = re.compile(rb"(?<=\x01)(554|925|1402|1404|96|1400|1401)=[^\x01]*")
 _DATA = re.compile(rb"(?<=\x01)95=(\d{1,6})\x0196=")
 _SECRETIVE = re.compile(rb"\x0135=(?:A|BE)\x01")
 _END = re.compile(rb"\x0110=\d{3}\x01")
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(rb"[\x00\x02-\x1f\x7f]")
 
 
 def masked(message: bytes) -> bytes:
@@ -32,7 +32,9 @@ def masked(message: bytes) -> bytes:
 
 def readable(message: bytes) -> bytes:
     """SOH as `|`, other control characters escaped."""
-    return _CONTROL.sub(lambda found: b"|" if found[0] == b"\x01" else b"\\x%02x" % found[0][0], message)
+    if _CONTROL.search(message) is not None:
+        message = _CONTROL.sub(lambda found: b"\\x%02x" % found[0][0], message)
+    return message.replace(b"\x01", b"|")
 
 
 class FileWireLog:

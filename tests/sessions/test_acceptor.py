@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -26,6 +29,7 @@ from sessions.initiator import Initiator
 from sessions.interfaces import StoreFailed
 from sessions.store import FileStore, MemoryStore
 from sessions.tls import client_context, server_context
+from sessions.wirelog import FileWireLog
 from tests.sessions.peer import an_order, frame, split, stamp
 
 CLOCK = SystemClock()
@@ -317,8 +321,6 @@ async def test_our_initiator_signs_so_that_our_acceptor_lets_it_in(acceptor, rec
 
 
 async def test_secrets_reach_no_log(acceptor, clients, tmp_path):
-    from sessions.wirelog import FileWireLog
-
     wire = FileWireLog(tmp_path / "fix.log")
     ours = await acceptor(config(credential=PasswordCredential("alice", hash_password("hunter2"))), wire=wire)
     with structlog.testing.capture_logs() as logs:
@@ -393,6 +395,83 @@ async def test_a_full_disk_ends_the_session_and_no_number_is_lost(acceptor, clie
     status = ours.status()[0]
     assert (status.next_sender, status.enabled, status.state) == (2, False, "disconnected")
     assert recorder.count("logout") == 1
+
+
+async def test_a_store_that_fails_while_a_message_is_handled_leaves_the_message_unconfirmed(
+    acceptor, clients, recorder, tmp_path, monkeypatch
+):
+    ours = await acceptor(config(), stores=lambda c: FileStore(tmp_path / c.name))
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    def answer(session_id, header, message):
+        monkeypatch.setattr("sessions.store.os.pwrite", full)
+        ours.send(session_id, an_order())
+
+    recorder.on_each = answer
+    client = await clients(ours.port)
+    await client.logon()
+    client.say("35=D|11=x|55=IBM|54=1|60=20240101-00:00:00|38=10|40=1")
+    await recorder.until("logout")
+    monkeypatch.undo()
+    status = ours.status()[0]
+    assert (status.next_target, status.enabled, status.state) == (2, False, "disconnected")
+
+
+async def test_a_damaged_record_ends_the_session_instead_of_being_passed_over(acceptor, clients, recorder, tmp_path):
+    ours = await acceptor(config(), stores=lambda c: FileStore(tmp_path / c.name))
+    for number in range(3):
+        ours.send("S", an_order(f"{number}"))
+    kept = next((tmp_path / "S").glob("messages.*"))
+    raw = kept.read_bytes()
+    kept.write_bytes(raw[:60] + b"XXXX" + raw[64:])
+    client = await clients(ours.port)
+    await client.logon()
+    client.say("35=2|7=1|16=0")
+    with contextlib.suppress(ConnectionError):
+        assert await client.refused()
+    await recorder.until("logout")
+    assert not ours.status()[0].enabled
+    ours.enable("S")
+    again = await clients(ours.port)
+    await again.logon(seq=3)
+
+
+async def test_the_peers_reject_and_our_traffic_reach_application_and_operator(acceptor, clients, recorder, tmp_path):
+    wire = FileWireLog(tmp_path / "fix.log")
+    ours = await acceptor(wire=wire)
+    client = await clients(ours.port)
+    await client.logon()
+    client.say("35=3|45=1|58=no")
+    client.say("35=ZZ")
+    assert (await client.hear())[373] == "11"
+    client.say("35=5")
+    await client.hear()
+    await recorder.until("logout")
+    assert recorder.count("reject") == 1
+    traffic = ours.endpoints["S"].traffic()
+    assert traffic.received == {"A": 1, "3": 1, "ZZ": 1, "5": 1}
+    assert traffic.sent == {"A": 1, "3": 1, "5": 1}
+    client.close()
+    await ours.stop()
+    wire.close()
+    lines = (tmp_path / "fix.log").read_text().splitlines()
+    assert [line.split()[2] for line in lines] == ["in", "out", "in", "in", "out", "in", "out"]
+
+
+async def test_a_session_may_use_the_dictionary_of_its_counterparty(acceptor, clients, recorder, tmp_path):
+    source = Path(sys.prefix) / "share/quickfix/FIX44.xml"
+    text = source.read_text().replace("<fields>", '<fields><field number="4711" name="DeskCode" type="STRING"/>', 1)
+    head = re.search(r"<message [^>]*name=.TestRequest.[^>]*>", text)[0]
+    text = text.replace(head, head + '<field name="DeskCode" required="N"/>')
+    (tmp_path / "theirs.xml").write_text(text)
+    ours = await acceptor(config("ONE", "C1", dictionary=str(tmp_path / "theirs.xml")), config("TWO", "C2"))
+    for name, answer in (("C1", "0"), ("C2", "3")):
+        client = await clients(ours.port, name)
+        await client.logon()
+        client.say("35=1|112=x|4711=desk")
+        assert (await client.hear())[35] == answer
 
 
 async def test_stop_says_why_waits_for_the_answer_and_closes(acceptor, clients, recorder):
