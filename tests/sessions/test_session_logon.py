@@ -2,8 +2,10 @@
 
 import pytest
 
-from sessions.config import SessionId
+from fixspec.enums import CancelOnDisconnectType
+from sessions.config import CancelOnDisconnect, OutgoingCredential, SessionId
 from sessions.events import Closed, LoggedOn, LoggedOut, NumbersReset
+from sessions.interfaces import NotLoggedOn
 from sessions.states import Closing, Disconnected, Established
 from tests.sessions.peer import Peer, an_order, frame
 
@@ -418,3 +420,119 @@ def test_a_session_of_unequal_case_is_another_session():
     peer.connect()
     peer.say("35=A|98=0|108=30")
     assert peer.hear() == []
+
+
+def test_an_acceptor_may_be_configured_to_reset_at_every_logon():
+    peer = Peer(reset_on_logon=True)
+    peer.session.send(an_order())
+    peer.session.set_next(target=40)
+    peer.connect()
+    peer.say("35=A|98=0|108=30", seq=1)
+    answer = peer.hear_one()
+    assert answer[34] == "1"
+    assert 141 not in answer
+    assert (peer.store.next_sender, peer.store.next_target) == (2, 2)
+
+
+def test_an_initiator_with_next_expected_is_resent_to_and_resends_without_requests():
+    peer = Peer(initiator=True, next_expected=True)
+    for name in "ab":
+        peer.session.send(an_order(name))
+    peer.connect()
+    logon = peer.hear_one()
+    assert (logon[34], logon[789]) == ("3", "1")
+    peer.say("35=A|98=0|108=30|789=2", seq=4)
+    again = peer.hear()
+    assert [(message[35], message[34]) for message in again] == [("D", "2"), ("4", "3")]
+    peer.say("35=4|123=Y|36=5", seq=1, t43="Y")
+    assert peer.store.next_target == 5
+    assert peer.hear() == []
+
+
+def test_an_initiator_refuses_a_next_expected_above_its_own_number():
+    peer = Peer(initiator=True)
+    peer.connect()
+    peer.hear()
+    peer.say("35=A|98=0|108=30|789=9")
+    assert peer.hear_one()[58] == "NextExpectedMsgSeqNum too high, expecting 2 but received 9"
+    assert not peer.session.established
+
+
+def test_an_initiator_does_not_take_a_faulty_answer():
+    peer = Peer(initiator=True)
+    peer.connect()
+    peer.hear()
+    peer.say("35=A|98=0")
+    assert peer.hear_one()[35] == "5"
+    assert "108" in closed(peer)
+
+
+def test_an_acceptor_that_resets_unasked_must_begin_at_one():
+    peer = Peer(initiator=True)
+    peer.connect()
+    peer.hear()
+    peer.say("35=A|98=0|108=30|141=Y", seq=4)
+    assert peer.hear_one()[35] == "5"
+
+
+def test_an_initiator_takes_a_reject_for_an_answer_as_a_refusal():
+    peer = Peer(initiator=True)
+    peer.connect()
+    peer.hear()
+    peer.say("35=3|45=1|58=bad 98")
+    assert "bad 98" in closed(peer)
+
+
+def test_an_initiator_asks_for_its_own_terms_and_presents_itself():
+    cancel = CancelOnDisconnect(on=CancelOnDisconnectType.BOTH, grace_ms=500)
+    outgoing = OutgoingCredential("me", "secret")
+    peer = Peer(initiator=True, cancel_on_disconnect=cancel, outgoing=outgoing, test_message=True)
+    peer.connect()
+    logon = peer.hear_one()
+    assert (logon[553], logon[554], logon[464]) == ("me", "secret", "Y")
+    assert (logon[5741], logon[5742]) == ("3", "500")
+
+
+def test_a_signed_logon_needs_somebody_to_sign_it():
+    peer = Peer(initiator=True, outgoing=OutgoingCredential("me", "secret", sign=True))
+    with pytest.raises(ValueError, match="sign"):
+        peer.session.connect()
+
+
+def test_a_reset_in_session_must_bear_number_one_and_be_allowed():
+    peer = Peer()
+    peer.logon()
+    peer.say("35=A|98=0|108=30|141=Y", seq=7)
+    assert peer.hear_one()[35] == "5"
+    peer = Peer(accept_reset=False)
+    peer.logon()
+    peer.say("35=A|98=0|108=30|141=Y", seq=1)
+    assert peer.hear_one()[35] == "5"
+    assert peer.store.next_target == 2
+
+
+def test_a_reset_needs_an_established_session():
+    with pytest.raises(NotLoggedOn):
+        Peer().session.reset_in_session()
+
+
+def test_a_logout_before_the_logon_answer_only_closes():
+    peer = Peer(initiator=True)
+    peer.connect()
+    peer.hear()
+    peer.session.logout("never mind")
+    peer.pump()
+    assert peer.hear() == []
+    assert closed(peer) == "never mind"
+
+
+def test_a_connection_begins_only_after_the_last_has_ended():
+    peer = Peer()
+    peer.connect()
+    with pytest.raises(ValueError, match="connected"):
+        peer.session.connect()
+
+
+def test_numbers_begin_at_one():
+    with pytest.raises(ValueError, match="begins at 1"):
+        Peer().session.set_next(sender=0)
