@@ -19,6 +19,7 @@ from bridge.outputs.http import (
     quality,
     risk,
 )
+from bridge.outputs.http.console_files import Console
 from bridge.outputs.http.door import Access, Door, Receive, Scope, Send
 from bridge.outputs.http.errors import answer_error
 from bridge.outputs.http.services import Services, by_role, principal_of
@@ -110,13 +111,16 @@ def create_app(services: Services, access: Access, observe: Observe | None = Non
         logging_config=None,
         openapi_config=None,
     )
-    door = Door(access, services.tokens, observe=observe)
+    console = Console()
+    door = Door(access, services.tokens, public=console.has, observe=observe)
     streams = Streams(services, door.rates.take)
     door.closers.append(streams.close)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"] == PATH:
             await streams(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and console.has(scope["path"]):
+            await console(scope, receive, send)
         else:
             await app(scope, receive, send)  # type: ignore[arg-type]
 

@@ -5,7 +5,7 @@ Plain ASGI around everything, so that no route can forget it. It decides *who* a
 
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,7 +114,7 @@ class Door:
         access: Access,
         tokens: TokenStore | None = None,
         *,
-        public: Iterable[str] = (),
+        public: Callable[[str], bool] = lambda path: False,
         observe: Callable[[str, str, int, float], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -123,7 +123,7 @@ class Door:
         self.access = access
         self._tokens = tokens
         self._hosts = {name.lower() for name in access.hosts}
-        self._public = (*OPEN_PATHS, *public)
+        self._public = public
         self._observe = observe
         self._monotonic = monotonic
         self.rates = Rates(access.rate, access.burst, monotonic)
@@ -223,7 +223,7 @@ class Door:
     def _open(self, scope: Scope) -> bool:
         """Paths that need no token; a WebSocket may still name its token in the first frame."""
         path: str = scope["path"]
-        return scope["type"] == "websocket" or path.startswith(self._public)
+        return scope["type"] == "websocket" or path.startswith(OPEN_PATHS) or self._public(path)
 
     def _rate(self, scope: Scope, principal: Principal | None) -> None:
         address = scope["client"][0] if scope.get("client") else ""

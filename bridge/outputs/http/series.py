@@ -25,6 +25,11 @@ class Charts:
         self.units: dict[str, str] = {}
         self._values: dict[str, deque[Point]] = {}
         self._counts = {"orders": 0, "fills": 0, "refusals": 0}
+        for name in self._counts:
+            self._begin(name, "per second")
+        for stage in STAGES:
+            for label, _ in QUANTILES:
+                self._begin(f"{stage}_{label}", "ms")
         self._before: dict[str, int] = {}
         self._stages: dict[tuple[str, str], list[int]] = {}
 
@@ -54,14 +59,18 @@ class Charts:
             points[f"limit:{account}:{rule}"] = ("ratio", float(ratio))
         self.times.append(time)
         for name, (unit, value) in points.items():
-            values = self._values.get(name)
-            if values is None:
-                values = self._values[name] = deque([None] * (len(self.times) - 1), maxlen=POINTS)
-                self.units[name] = unit
-            values.append(value)
+            if name not in self._values:
+                self._begin(name, unit)
+            self._values[name].append(value)
         for name, values in self._values.items():
             if name not in points:
                 values.append(None)
+
+    def _begin(self, name: str, unit: str) -> None:
+        """A new series, without a value so far."""
+        gone = max(len(self.times) - 1, 0)
+        self._values[name] = deque([None] * gone, maxlen=POINTS)
+        self.units[name] = unit
 
     def _latencies(self, points: dict[str, tuple[str, Point]], stages: Any) -> None:
         """Quantiles of what came since the last second, per stage over all brokers, in milliseconds."""
