@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.bridge.brokers.alpaca.venue import AlpacaVenue
 from tests.contract.paper_venue import PaperVenue
 from tests.contract.venue import MakeVenue, Orders, Venue
 
-VENUES: dict[str, MakeVenue] = {"paper": PaperVenue}
+VENUES: dict[str, MakeVenue] = {"paper": PaperVenue, "alpaca": AlpacaVenue}
 
 
 @pytest.fixture(params=VENUES.values(), ids=VENUES.keys())
