@@ -157,7 +157,7 @@ async def test_a_broker_restarted_under_load_delivers_every_fill_once(mosquitto,
     fills = [entry.seq for entry in script.entries if isinstance(entry.event, OrderFilled)]
     await until(lambda: len({told["seq"] for told in watch.documents("order_filled")}) == len(fills))
     assert sorted({told["seq"] for told in watch.documents("order_filled")}) == fills
-    assert output.sink.counters.reconnects >= 2
+    assert output.sink.counters.reconnects >= 1
 
 
 async def test_what_a_killed_broker_forgets_shows_as_a_gap_at_the_subscriber(
