@@ -39,7 +39,7 @@ export function Orders({ me }) {
         <label>Show<select value=${status} onChange=${(event) => filter({ status: event.target.value === "all" ? "" : event.target.value })}>
           <option value="all">all</option><option value="open">working</option><option value="closed">ended</option></select></label>
         <label>Account<select value=${query.account || ""} onChange=${(event) => filter({ account: event.target.value })}>
-          <option value="">all</option>${[...store.accounts.keys()].map((each) => html`<option>${each}</option>`)}</select></label>
+          <option value="">all</option>${[...store.accounts.keys()].map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
       </div>
       <${Rows} label="Orders" rows=${rows} keyOf=${(row) => row.order_id} columns=${columns} empty="No order matches" /><//>
     <${Replace} order=${changing} onClose=${() => setChanging(null)} />
@@ -111,14 +111,14 @@ export function Ticket({ me }) {
   const failed = verdict && verdict.rules.filter((rule) => rule.outcome === "refuse" || rule.outcome === "warn");
   return html`<${Panel} title="Ticket">
     <form class="fields" onSubmit=${send}>
-      <label>Account<select value=${account} onChange=${set("account")}>${accounts.map((each) => html`<option>${each}</option>`)}</select></label>
+      <label>Account<select value=${account} onChange=${set("account")}>${accounts.map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
       <label>Symbol<input required value=${terms.symbol} onInput=${(event) => { event.target.value = event.target.value.toUpperCase(); set("symbol")(event); }} autocomplete="off" /></label>
       <label>Side<select value=${terms.side} onChange=${set("side")}><option value="buy">buy</option><option value="sell">sell</option><option value="sell_short">sell short</option></select></label>
       <label>Type<select value=${terms.ord_type} onChange=${set("ord_type")}>${["market", "limit", "stop", "stop_limit"].map((each) => html`<option value=${each}>${word(each)}</option>`)}</select></label>
       <label>Quantity<input required inputmode="decimal" value=${terms.order_qty} onInput=${set("order_qty")} /></label>
       ${priced && html`<label>Price<input required inputmode="decimal" value=${terms.price} onInput=${set("price")} /></label>`}
       ${stopped && html`<label>Stop price<input required inputmode="decimal" value=${terms.stop_px} onInput=${set("stop_px")} /></label>`}
-      <label>In force<select value=${terms.time_in_force} onChange=${set("time_in_force")}>${["day", "gtc", "ioc", "fok"].map((each) => html`<option>${each}</option>`)}</select></label>
+      <label>In force<select value=${terms.time_in_force} onChange=${set("time_in_force")}>${["day", "gtc", "ioc", "fok"].map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
       <button type="button" onClick=${tryOut}>Dry run</button><button class="primary" type="submit">Send ${word(terms.side)}</button>
     </form>
     ${market?.quote && html`<p class="quiet">${terms.symbol} bid ${figure(market.quote.bid_px)} × ${figure(market.quote.bid_sz)}, ask ${figure(market.quote.ask_px)} × ${figure(market.quote.ask_sz)}</p>`}
@@ -135,10 +135,13 @@ export function Ticket({ me }) {
 const BAD = new Set(["order_rejected", "cancel_rejected", "duplicate_refused", "outcome_unknown"]);
 const GOOD = new Set(["order_filled", "order_accepted", "order_replaced"]);
 
+const TAGGED = ["arrival", "timing", "cost"]; // parts whose fields have tags of their own
+
 export function pairs(value, skip = ["type", "order_id"]) {
   return Object.entries(value).flatMap(([name, each]) => {
     if (skip.includes(name)) return [];
-    if (each && typeof each === "object" && !Array.isArray(each)) return pairs(each, []);
+    if (each && typeof each === "object" && !Array.isArray(each))
+      return pairs(each, []).map(([inner, tag, text]) => (TAGGED.includes(name) ? [inner, tag, text] : [`${name} ${inner}`, undefined, text]));
     const text = Array.isArray(each) ? each.map((one) => (typeof one === "object" ? JSON.stringify(one) : one)).join(", ") : String(each);
     return [[name, TAGS[name], text]];
   });

@@ -72,7 +72,7 @@ function Act({ acting, onClose, onDone }) {
     onDone();
   };
   return html`<${Ask} open=${!!acting} onClose=${onClose} onSubmit=${submit} title=${acting ? word(acting.verb) : ""} submit=${acting ? word(acting.verb) : ""} danger ready=${terms.reason?.trim()}>
-    <label>Scope<select value=${terms.scope} disabled=${fixed} onChange=${set("scope")}>${["global", "broker", "account", "strategy", "session", "symbol"].map((each) => html`<option>${each}</option>`)}</select></label>
+    <label>Scope<select value=${terms.scope} disabled=${fixed} onChange=${set("scope")}>${["global", "broker", "account", "strategy", "session", "symbol"].map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
     ${terms.scope !== "global" && html`<label>Name<input required value=${terms.name} disabled=${fixed} onInput=${set("name")} /></label>`}
     <label>State<select value=${terms.state} onChange=${set("state")}>${(STATES[acting?.verb] || []).map((each) => html`<option value=${each}>${word(each)}</option>`)}</select></label>
     <label>Reason<input required value=${terms.reason} onInput=${set("reason")} /></label><//>`;

@@ -29,7 +29,7 @@ function Tokens() {
       ]} /><//>
     <${Ask} open=${making} onClose=${() => setMaking(false)} onSubmit=${make} title="New token" submit="Make" ready=${terms.name}>
       <label>Name<input required pattern="[A-Za-z0-9._-]{1,32}" value=${terms.name} onInput=${set("name")} /></label>
-      <label>Role<select value=${terms.role} onChange=${set("role")}>${["read", "trade", "risk", "admin", "feed"].map((each) => html`<option>${each}</option>`)}</select></label>
+      <label>Role<select value=${terms.role} onChange=${set("role")}>${["read", "trade", "risk", "admin", "feed"].map((each) => html`<option value=${each}>${each}</option>`)}</select></label>
       <label>Accounts, by commas; empty for all<input value=${terms.accounts} onInput=${set("accounts")} /></label><//>
     <${Ask} open=${!!revoking} onClose=${() => setRevoking(null)} title="Revoke ${revoking?.name}" submit="Revoke" danger
       onSubmit=${async () => { await ask("DELETE", `/v1/tokens/${encodeURIComponent(revoking.name)}`); say(`${revoking.name} is revoked`); tokens.again(); }}><p>Whoever holds it is locked out at once.</p><//>`;
