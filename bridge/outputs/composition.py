@@ -229,7 +229,7 @@ class Outputs:
             now=_utc,
         )
         access = Access(hosts=("localhost", http.host, *http.allowed_hosts), open_loopback=self.mode == "paper")
-        return create_app(services, access, observe=self.metrics.http)
+        return create_app(services, access, observe=self.metrics.http, watch_streams=self.metrics.websockets)
 
     def _config(self) -> dict[str, Any]:
         """The effective configuration; secrets stand in it as references."""

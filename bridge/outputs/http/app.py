@@ -90,10 +90,16 @@ V1: tuple[HTTPRouteHandler, ...] = (
 )
 
 
-def create_app(services: Services, access: Access, observe: Observe | None = None) -> Door:
-    """The ASGI application: `/metrics`, `/healthz`, `/readyz` and everything below `/v1`.
+def create_app(
+    services: Services,
+    access: Access,
+    observe: Observe | None = None,
+    watch_streams: Callable[[int, int], None] | None = None,
+) -> Door:
+    """The ASGI application: the console, `/metrics`, `/healthz`, `/readyz` and everything below `/v1`.
 
-    `access` says who may come in. `observe` is told of every finished request.
+    `access` says who may come in. `observe` is told of every finished request, `watch_streams(clients, slow)` of every
+    change in the number of WebSocket clients.
     """
 
     async def provide_services() -> Services:
@@ -113,7 +119,7 @@ def create_app(services: Services, access: Access, observe: Observe | None = Non
     )
     console = Console()
     door = Door(access, services.tokens, public=console.has, observe=observe)
-    streams = Streams(services, door.rates.take)
+    streams = Streams(services, door.rates.take, watch_streams)
     door.closers.append(streams.close)
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:

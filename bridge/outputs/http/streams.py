@@ -58,12 +58,16 @@ class Closed(Exception):
 class Streams:
     """All stream connections of this process; an ASGI application for the one path.
 
-    `take(name)` gives the seconds a request of a token has to wait; `slow` and the number of clients are for metrics.
+    `take(name)` gives the seconds a request of a token has to wait; `watch(clients, slow)` is told how many clients
+    there are and how many were closed for not reading, whenever that changes.
     """
 
-    def __init__(self, services: Services, take: Callable[[str], float]) -> None:
+    def __init__(
+        self, services: Services, take: Callable[[str], float], watch: Callable[[int, int], None] | None = None
+    ) -> None:
         self.services = services
         self.take = take
+        self._watch = watch
         self.board = StateBoard(services.book, lambda: services.now().timestamp())
         self.connections: set[Connection] = set()
         self.slow = 0
@@ -78,12 +82,18 @@ class Streams:
             return
         connection = Connection(self, scope, receive, send)
         self.connections.add(connection)
+        self._changed()
         if self._timer is None:
             self._timer = asyncio.create_task(self._tick(), name="streams")
         try:
             await connection.run()
         finally:
             self.connections.discard(connection)
+            self._changed()
+
+    def _changed(self) -> None:
+        if self._watch is not None:
+            self._watch(len(self.connections), self.slow)
 
     async def close(self) -> None:
         """Close every connection: 1012 when the engine is gone, else 1001."""

@@ -73,6 +73,7 @@ class House:
         self.tokens = TokenStore(directory / "tokens.json", lambda: NOW)
         self.missing: list[str] = []
         self.observed: list[tuple[str, str, int]] = []
+        self.streams: list[tuple[int, int]] = []
         source = MemorySource(self.room)
         self.stream = Stream(source)
         self.states = States(lambda: self.tail.blotter)
@@ -112,6 +113,7 @@ class House:
                 self.services,
                 terms,
                 observe=lambda route, method, status, seconds: self.observed.append((route, method, status)),
+                watch_streams=lambda clients, slow: self.streams.append((clients, slow)),
             )
         return self._apps[terms]
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge.control_commands import Entrant
 from bridge.journal.errors import JournalTrimmed
@@ -502,6 +504,16 @@ def _order(cl_ord_id: str, text: str) -> NewOrderSingle:
     )
 
 
+async def test_clients_are_counted_as_they_come_and_go(house: House, connect: Connect) -> None:
+    first, second = await connect(), await connect()
+    await second.socket.close()
+    await first.socket.close()
+    async with asyncio.timeout(5):
+        while len(house.streams) < 4:  # noqa: ASYNC110 - the server sees the end in its own time
+            await asyncio.sleep(0.01)
+    assert house.streams == [(1, 0), (2, 0), (1, 0), (0, 0)]
+
+
 async def test_stopping_says_goodbye(house: House, server: HttpServer, connect: Connect) -> None:
     client = await connect()
     stopping = asyncio.ensure_future(server.stop())
@@ -515,3 +527,60 @@ async def test_an_engine_that_is_gone_is_another_goodbye(house: House, server: H
     stopping = asyncio.ensure_future(server.stop())
     assert (await client.closed())[0] == 1012
     await stopping
+
+
+# --- hostile frames --------------------------------------------------------------------------------------------------
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # a lone surrogate is no JSON
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+OPS = st.sampled_from(
+    ["auth", "subscribe", "unsubscribe", "new_order", "replace_order", "cancel_order", "cancel_all", "hello", "", "x"]
+)
+FIELDS = st.sampled_from(
+    [
+        "id",
+        "after",
+        "accounts",
+        "types",
+        "symbols",
+        "states",
+        "order",
+        "order_id",
+        "change",
+        "cl_ord_id",
+        "request",
+        "token",
+    ]
+)
+FRAMES = st.builds(lambda op, rest: {**rest, "op": op}, OPS, st.dictionaries(FIELDS, JUNK, max_size=6))
+
+
+async def test_no_frame_breaks_the_stream_or_costs_more_than_an_answer(
+    connect: Connect, rest: httpx.AsyncClient
+) -> None:
+    client = await connect()
+
+    @settings(max_examples=1500, deadline=None, database=None)
+    @given(FRAMES)
+    def generate(frame: Frame) -> None:
+        texts.append(json.dumps(frame))
+
+    texts: list[str] = []
+    await asyncio.to_thread(generate)
+    ids = 0
+    for text in texts:
+        if len(text) > 16_000:
+            continue
+        await client.socket.send(text)
+        ids += 1
+        if ids % 25 == 0:
+            await client.say(op="unsubscribe", id=10**9 + ids)
+            heard = await client.hear_until(lambda frame: frame.get("id") == 10**9 + ids)  # noqa: B023
+            assert all(frame.get("status", 0) != 500 for frame in heard)
+    await entered(rest)
+    await client.say(op="unsubscribe", id=7)
+    await client.hear_until(lambda frame: frame.get("op") in ("problem", "unsubscribed") and frame.get("id") == 7)
