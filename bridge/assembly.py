@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from ssl import SSLContext, SSLError
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from bridge.marketdata.push import PushSource
 from bridge.marketdata.quotes import QuoteBook
 from bridge.marketdata.replay import ReplaySource
 from bridge.marketdata.synthetic import SyntheticSource
+from bridge.orders.events import Mode
 from bridge.orders.market import Instrument
 from bridge.orders.terms import SessionKind, SessionTerms, UnknownTags
 from bridge.outputs.child import OutputsChild
@@ -89,8 +91,16 @@ def market_data(settings: Settings, clock: Clock, known: Instruments) -> tuple[M
     if wanted.source == "push":
         push = PushSource(clock=clock, instruments=known)
         return push, push
+
+    def credentials_of(name: str) -> tuple[str, str]:
+        for spec in settings.brokers:
+            if spec.name == name:
+                return credentials(spec)
+        raise LookupError(f"there is no BrokerSpec {name}")
+
     try:
-        return create(wanted.source, wanted.options, {"clock": clock, "instruments": known}), None
+        provided = {"clock": clock, "instruments": known, "credentials": credentials_of}
+        return create(wanted.source, wanted.options, provided), None
     except PluginError as error:
         raise StartFailed(str(error)) from error
 
@@ -119,6 +129,8 @@ def broker(spec: BrokerSpec, settings: Settings, clock: Clock, known: Instrument
             )
         except (ValueError, OSError) as error:
             raise StartFailed(f"broker {spec.name}: {error}") from error
+    if kind == "alpaca":
+        return alpaca(spec, names, clock)
     if ":" in kind:
         provided = {"spec": spec, "name": spec.name, "clock": clock, "quotes": quotes, "instruments": known}
         try:
@@ -126,6 +138,37 @@ def broker(spec: BrokerSpec, settings: Settings, clock: Clock, known: Instrument
         except PluginError as error:
             raise StartFailed(str(error)) from error
     raise StartFailed(f"broker {spec.name}: type {kind} is not available in this version")
+
+
+def alpaca(spec: BrokerSpec, names: Sequence[str], clock: Clock) -> BrokerAdapter:
+    """The Alpaca adapter of a BrokerSpec. One key is one account."""
+    if len(names) != 1:
+        raise StartFailed(f"broker {spec.name}: an Alpaca key is one account; {len(names)} of `accounts` name it")
+    if find_spec("alpaca") is None:
+        raise StartFailed(f"broker {spec.name}: Alpaca needs its client library: pip install fixbridge[alpaca]")
+    key, secret = credentials(spec)
+    provided = {
+        "name": spec.name,
+        "account": names[0],
+        "key": key,
+        "secret": secret,
+        "clock": clock,
+        "mode": Mode.LIVE if spec.live else Mode.PAPER,
+        "endpoint": spec.broker.endpoint,
+    }
+    try:
+        adapter: BrokerAdapter = create("bridge.brokers.alpaca:AlpacaBroker", spec.broker.options, provided)
+    except PluginError as error:
+        raise StartFailed(f"broker {spec.name}: {error}") from error
+    return adapter
+
+
+def credentials(spec: BrokerSpec) -> tuple[str, str]:
+    """Key and secret of a BrokerSpec. Raises StartFailed when it names none."""
+    given = spec.broker.credentials
+    if given.api_key is None or given.api_secret is None:
+        raise StartFailed(f"broker {spec.name}: broker.credentials needs apiKey and apiSecret")
+    return given.api_key.reveal(), given.api_secret.reveal()
 
 
 def accounts(settings: Settings, adapters: Mapping[str, BrokerAdapter]) -> list[AccountTerms]:
@@ -169,11 +212,21 @@ def session_terms(settings: Settings) -> list[SessionTerms]:
     return terms
 
 
-def opening_hours(settings: Settings) -> OpeningHours:
-    """When markets are open: a simulated market never closes; of real ones only what the calendar says is known."""
+def opening_hours(settings: Settings, adapters: Mapping[str, BrokerAdapter]) -> OpeningHours:
+    """When markets are open: a simulated market never closes; of real ones what their calendar says, or else a broker
+    that knows its hours (`market_open(instrument, now_ns)`).
+    """
     if all(spec.broker.type == "paper" for spec in settings.brokers):
         return lambda instrument, now_ns: True
-    return around_the_clock_only
+    asked: list[OpeningHours] = [each.market_open for each in adapters.values() if hasattr(each, "market_open")]
+
+    def hours(instrument: Instrument, now_ns: int) -> bool | None:
+        known = around_the_clock_only(instrument, now_ns)
+        for ask in asked:
+            known = ask(instrument, now_ns) if known is None else known
+        return known
+
+    return hours
 
 
 def around_the_clock_only(instrument: Instrument, now_ns: int) -> bool | None:

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -133,7 +134,7 @@ class Daemon:
             adapters=self.adapters,
             accounts=assembly.accounts(settings, self.adapters),
             sessions=terms,
-            opening_hours=assembly.opening_hours(settings),
+            opening_hours=assembly.opening_hours(settings, self.adapters),
         )
         self.chain: RiskChain = assembly.risk(settings)
         self.risk_watch = Watch(self.chain)
@@ -245,6 +246,9 @@ class Daemon:
         await self.market.start(self.quotes.publish)
         self._closers.append(("market data", self.market.stop))
         for name, adapter in self.adapters.items():
+            if hasattr(adapter, "on_reconnected"):
+                # it is not ready again before our book and the broker's have been compared (ADAPTERS A.5)
+                adapter.on_reconnected = partial(self.reconciler.run, name, "reconnect")
             try:
                 await adapter.start(self._heard)
             except BrokerUnreachable as error:

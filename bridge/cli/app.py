@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, controls, costs, decode, demo, desk, journal, orders, run, status, tokens
+from bridge.cli import configuration, controls, costs, decode, demo, desk, journal, orders, run, sandbox, status, tokens
 from bridge.cli.output import console
 
 DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
@@ -40,6 +40,7 @@ def root(
 
 app.command(rich_help_panel=DAEMON)(run.run)
 app.command(rich_help_panel=DAEMON)(demo.demo)
+app.add_typer(sandbox.sandbox_app, name="sandbox", rich_help_panel=DAEMON)
 app.command(rich_help_panel=DAEMON)(configuration.check)
 app.command(rich_help_panel=DAEMON)(configuration.init)
 app.add_typer(configuration.config_app, name="config", rich_help_panel=DAEMON)
