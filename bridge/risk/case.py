@@ -16,7 +16,7 @@ from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.orders.reports import BrokerAccount
 from bridge.risk.limits import Bound, Table
 from bridge.risk.look import Look
-from bridge.risk.marks import Marks, Totals, margin_rate
+from bridge.risk.marks import UNCLASSIFIED, Marks, Totals, margin_rate
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.pricing import ONE, NoPrice, Reference, reference, valuation
 from fixspec.enums import OrdType, Side
@@ -45,11 +45,34 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
         return self.block if self.block.is_finite() else self.warn
 
 
+class Exposure:
+    """The account with the order at its worst, in its base currency: gross, the order's sector, and net in the order's
+    direction, with what net is without the order.
+    """
+
+    __slots__ = ("gross", "net", "sector", "was_net")
+
+    def __init__(self, case: "Case", totals: Totals, stake: Decimal, value: Decimal, sector: str) -> None:
+        own = totals.marked.get(case.order.symbol)
+        more = stake if own is None else stake - own.gross
+        self.gross = totals.gross + more
+        self.sector = totals.sectors.get(sector, ZERO) + more
+        if case.buy:
+            self.was_net = was = totals.long
+            now = case.worst_long * value
+            self.net = was + (now if own is None else now - own.long)
+        else:
+            self.was_net = was = totals.short
+            now = case.worst_short * value
+            self.net = was + (now if own is None else now - own.short)
+
+
 class Case(Look):
     """One order before its decision. Built for each order, never kept."""
 
     __slots__ = (
         "_equity",
+        "_exposure",
         "_priced",
         "_stake",
         "_totals",
@@ -94,6 +117,7 @@ class Case(Look):
         self._priced: Totals | None = None
         self._equity: Decimal | None = None
         self._stake: Decimal | None = None
+        self._exposure: Exposure | None = None
         self.view = view  # as Look does; a call would cost a tenth of a microsecond
         self.now_ns = now = view.now_ns
         self.seen: Seen | None = None
@@ -255,6 +279,28 @@ class Case(Look):
             long, short = self.worst_long, -self.worst_short  # WL is never below WS, so no absolute values are needed
             stake = self._stake = (long if long >= short else short) * self.ref.price * self.unit
         return stake
+
+    @property
+    def exposure(self) -> Exposure | None:
+        """The account's exposure with the order; None when it is not known, which `unexposed` says."""
+        exposure = self._exposure
+        if exposure is None:
+            stake, totals, product = self.stake, self.priced, self.product
+            if stake is not None and totals is not None and product is not None:
+                assert self.ref is not None
+                assert self.unit is not None
+                value = self.ref.price * self.unit
+                sector = product.sector or UNCLASSIFIED
+                exposure = self._exposure = Exposure(self, totals, stake, value, sector)
+        return exposure
+
+    def unexposed(self, rule: str) -> Rejection:
+        """The refusal when a ratio of exposure to equity cannot be computed."""
+        if self.stake is None:
+            return self.unknown(rule)
+        if self.equity is None:
+            return self.no_equity(rule)
+        return self.unpriced(rule)
 
     def unpriced(self, rule: str) -> Rejection:
         """The refusal when a sum over the account is not known: a holding without a price or a rate."""

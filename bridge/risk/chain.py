@@ -96,8 +96,7 @@ class RiskChain:
                     return rejection
         except ArithmeticError as error:  # a number that is none: it decides nothing, so it lets nothing pass
             self.refused["?"] = self.refused.get("?", 0) + 1
-            text = f"a number this order depends on cannot be used ({type(error).__name__})"
-            return Rejection(ReasonCode.INTERNAL, text)
+            return unusable(error)
         self.passed += 1
         self._last = case
         for rule in case.warned:
@@ -117,9 +116,19 @@ class RiskChain:
 
     def explain(self, order: Order, view: View) -> list[Verdict]:
         """What every rule says, in order, with nothing placed (DryRun(5746), `fixbridge risk explain`)."""
-        case = Case(order, view, self.portfolio, self.marks)
+        try:
+            case = Case(order, view, self.portfolio, self.marks)
+        except ArithmeticError as error:
+            unusable_number = unusable(error)
+            return [Verdict("?", "Case", Outcome.REFUSE, code=unusable_number.code, text=unusable_number.text)]
         case.explaining = True
         return [verdict(check, order, case) for check in self.checks]
+
+
+def unusable(error: ArithmeticError) -> Rejection:
+    """The refusal for a number that is none."""
+    text = f"a number this order depends on cannot be used ({type(error).__name__})"
+    return Rejection(ReasonCode.INTERNAL, text)
 
 
 def verdict(check: Rule, order: Order, case: Case) -> Verdict:
@@ -128,7 +137,10 @@ def verdict(check: Rule, order: Order, case: Case) -> Verdict:
     if check.opening and not case.opening:
         return Verdict(check.rule, name, Outcome.SKIP, text="the order opens nothing")
     case.afresh()
-    rejection = check.check(order, case)
+    try:
+        rejection = check.check(order, case)
+    except ArithmeticError as error:
+        rejection = unusable(error)
     seen = case.seen
     said = rejection or (case.warnings[0] if case.warnings else None)
     if rejection is not None:

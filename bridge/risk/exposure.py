@@ -7,20 +7,11 @@ All count the portfolio at its worst: every working order on the side in questio
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bridge.orders.order import ZERO, Order
+from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case
 from bridge.risk.limits import Bound
 from bridge.risk.marks import UNCLASSIFIED
-
-
-def ready(rule: str, view: Case) -> Rejection | None:
-    """Why a ratio of exposure to equity cannot be computed; None when it can."""
-    if view.ref is None or view.unit is None or view.leaves is None:
-        return view.unknown(rule)
-    if view.equity is None:
-        return view.no_equity(rule)
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +28,7 @@ class Concentration:
             return view.unset("R13")
         stake, equity = view.stake, view.equity
         if stake is None or equity is None:
-            return ready("R13", view)
+            return view.unexposed("R13")
         if stake <= bound.warn * equity and not view.explaining:
             return None
         what = "part of equity in one symbol"
@@ -58,18 +49,14 @@ class SectorExposure:
         bound = view.limits.get(name)
         if bound is None:
             return view.unset("R14", name)
-        stake, equity = view.stake, view.equity
-        if stake is None or equity is None:
-            return ready("R14", view)
-        totals = view.priced
-        if totals is None:
-            return view.unpriced("R14")
-        own = totals.marked.get(order.symbol)
-        sum_ = totals.sectors.get(sector, ZERO) + stake - (own.gross if own is not None else ZERO)
-        if sum_ <= bound.warn * equity and not view.explaining:
+        exposure, equity = view.exposure, view.equity
+        if exposure is None or equity is None:
+            return view.unexposed("R14")
+        value = exposure.sector
+        if value <= bound.warn * equity and not view.explaining:
             return None
         what = f"part of equity in sector {sector}".replace("{", "{{").replace("}", "}}")
-        return view.weigh("R14", ReasonCode.SECTOR, what, sum_ / equity, bound)
+        return view.weigh("R14", ReasonCode.SECTOR, what, value / equity, bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +74,13 @@ class NetExposure:
         bound = view.limits.get("R15")
         if bound is None:
             return view.unset("R15")
-        ref, unit, equity = view.ref, view.unit, view.equity
-        if ref is None or unit is None or equity is None or view.leaves is None:
-            return ready("R15", view)
-        totals = view.priced
-        if totals is None:
-            return view.unpriced("R15")
-        own = totals.marked.get(order.symbol)
-        if view.buy:
-            was = totals.long
-            now = was + view.worst_long * ref.price * unit - (own.long if own is not None else ZERO)
-        else:
-            was = totals.short
-            now = was + view.worst_short * ref.price * unit - (own.short if own is not None else ZERO)
-        size = abs(now)
-        if (size <= bound.warn * equity or size <= abs(was)) and not view.explaining:
+        exposure, equity = view.exposure, view.equity
+        if exposure is None or equity is None:
+            return view.unexposed("R15")
+        size = abs(exposure.net)
+        if size <= bound.warn * equity and not view.explaining:
             return None
-        if size <= abs(was):
+        if size <= abs(exposure.was_net):
             bound = Bound(max(bound.block, size / equity), max(bound.warn, size / equity), bound.where)
         return view.weigh("R15", ReasonCode.NET_EXPOSURE, "net exposure, a part of equity", size / equity, bound)
 
@@ -123,14 +100,10 @@ class GrossExposure:
         bound = view.limits.get(name)
         if bound is None:
             return view.unset("R16", name)
-        stake, equity = view.stake, view.equity
-        if stake is None or equity is None:
-            return ready("R16", view)
-        totals = view.priced
-        if totals is None:
-            return view.unpriced("R16")
-        own = totals.marked.get(order.symbol)
-        gross = totals.gross + stake - (own.gross if own is not None else ZERO)
+        exposure, equity = view.exposure, view.equity
+        if exposure is None or equity is None:
+            return view.unexposed("R16")
+        gross = exposure.gross
         if gross <= bound.warn * equity and not view.explaining:
             return None
         return view.weigh("R16", ReasonCode.GROSS_EXPOSURE, "gross exposure, a part of equity", gross / equity, bound)

@@ -160,7 +160,8 @@ class Limits:
         self.profile = profile
         self.configured: dict[Place, Limit] = {(r.rule, r.scope, r.name): r.limit for r in rows}
         self.changes: dict[Place, list[Change]] = {}
-        self._tables: dict[tuple[str, str, str | None, str, str, AssetClass | None], Table] = {}
+        self._tables: dict[tuple[str, str, str | None, str, str], Table] = {}
+        self._classless: dict[tuple[str, str, str | None, str, str], Table] = {}
         self._rates: dict[tuple[Scope, str], Rate | None] = {}
         self.version = 0  # grows whenever what is in force may have changed
         self.rated_brokers: frozenset[str] = frozenset()
@@ -205,12 +206,14 @@ class Limits:
         """
         if now_ns >= self.until:
             self._roll(now_ns)
-        key = (order.broker, order.account, order.strategy, order.session_id, order.symbol, asset_class)
-        table = self._tables.get(key)
+        # a symbol has one class, so that is no part of the key (enumerations hash slowly)
+        tables = self._tables if asset_class is not None else self._classless
+        key = (order.broker, order.account, order.strategy, order.session_id, order.symbol)
+        table = tables.get(key)
         if table is None:
-            if len(self._tables) >= TABLES:
-                self._tables.clear()
-            table = self._tables[key] = self.resolve(*key)
+            if len(tables) >= TABLES:
+                tables.clear()
+            table = tables[key] = self.resolve(*key, asset_class)
         return table
 
     def rate(self, scope: Scope, name: str, now_ns: int) -> Rate | None:
@@ -248,6 +251,7 @@ class Limits:
     def _roll(self, now_ns: int) -> None:
         """Take over what has become effective or has expired, and learn when that happens next."""
         self._tables.clear()
+        self._classless.clear()
         self._rates.clear()
         self.version += 1
         self._explicit = self.explicit(now_ns)

@@ -18,14 +18,14 @@ from bridge.risk.limits import Table
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.pricing import ONE, NoPrice, reference
 
-FULL_MARGIN = frozenset({AssetClass.CRYPTO, AssetClass.OPTION})
+CRYPTO, OPTION = AssetClass.CRYPTO, AssetClass.OPTION
 UNCLASSIFIED = "UNCLASSIFIED"
 FOREVER = 1 << 62
 
 
 def margin_rate(asset_class: AssetClass, short: bool, cash_account: bool, table: Table) -> Decimal:
     """Initial margin as a part of value: in full for cash accounts, spot crypto and options, else R10's rates."""
-    if cash_account or asset_class in FULL_MARGIN:
+    if cash_account or asset_class is CRYPTO or asset_class is OPTION:
         return ONE
     return table.short_rate if short else table.long_rate
 

@@ -42,7 +42,10 @@ class MaxPosition:
         px = self._price(order, view)
         if px is None or view.unit is None:
             return view.unknown("R09")
-        return view.weigh("R09", ReasonCode.MAX_POSITION, "worst position value", worst * px * view.unit, bound)
+        value = worst * px * view.unit
+        if value <= bound.warn and not view.explaining:
+            return None
+        return view.weigh("R09", ReasonCode.MAX_POSITION, "worst position value", value, bound)
 
     def _price(self, order: Order, view: Case) -> Decimal | None:
         """The higher of R and a broker mark that is fresh."""
@@ -145,17 +148,14 @@ class DayTrades:
     def check(self, order: Order, view: Case) -> Rejection | None:
         """DAILY_TURNOVER, by default a warning only; NO_EQUITY when equity is not known."""
         bound = view.limits.get("R28")
-        product = view.product
         if bound is None:
             return view.unset("R28")
-        if product is None or product.asset_class not in SHARES:
-            return None
-        holding = view.holding
-        if holding is None:
+        holding, product = view.holding, view.product
+        if holding is None or product is None:
             return None
         against = holding.sells if view.buy else holding.buys
         closes = holding.opened_today and ((holding.pos > 0) != view.buy) and holding.pos
-        if not (closes or against):
+        if not (closes or against) or product.asset_class not in SHARES:
             return None
         statement = view.statement
         if statement is None or view.now_ns > statement.taken_ns + view.table.equity_age:

@@ -45,6 +45,8 @@ class PriceCollar:
         if order.price is None:
             return None
         gap = order.price - ref.price if view.buy else ref.price - order.price
+        if gap <= bound.warn * ref.price and not view.explaining:
+            return None
         what = "Price(44) {} against reference {}, a part of"
         return view.weigh("R04", ReasonCode.PRICE_COLLAR, what, gap / ref.price, bound, order.price, ref.price)
 

@@ -131,4 +131,6 @@ class Turnover:
         if view.value is None:
             return view.unknown("R22")
         more = view.value if line is None else max(view.value - line.value, ZERO)
+        if day.turnover + more <= bound.warn and not view.explaining:
+            return None
         return view.weigh("R22", ReasonCode.DAILY_TURNOVER, "value sent today", day.turnover + more, bound)

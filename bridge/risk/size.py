@@ -22,6 +22,8 @@ class MaxOrderQty:
             return view.unset("R02") or self._volume(order, view)
         if view.leaves is None:
             return view.unknown("R02")
+        if view.leaves <= bound.warn and not view.explaining:
+            return self._volume(order, view) if "R02.adv" in view.limits else None
         return view.weigh("R02", ReasonCode.MAX_QTY, "OrderQty(38)", view.leaves, bound) or self._volume(order, view)
 
     def _volume(self, order: Order, view: Case) -> Rejection | None:
@@ -50,6 +52,8 @@ class MaxOrderValue:
             return view.unset("R03")
         if view.value is None:
             return view.unknown("R03")
+        if view.value <= bound.warn and not view.explaining:
+            return None
         return view.weigh("R03", ReasonCode.MAX_VALUE, "order value", view.value, bound)
 
 

@@ -82,6 +82,17 @@ def test_a_number_that_is_none_refuses(world):
     assert world.chain.reservation() is None
 
 
+def test_explain_says_so_too(world):
+    assert world.explain(Side.BUY, "AAPL", "NaN", 100)["MaxOrderQty"].code is ReasonCode.INTERNAL
+    world.hold(-10)
+    (only,) = world.chain.explain(world.order(Side.BUY, "AAPL", "NaN", 100), world.desk)
+    assert (only.outcome, only.code) == (Outcome.REFUSE, ReasonCode.INTERNAL)
+    world.state_account(equity=D("NaN"))
+    verdicts = world.explain(Side.BUY, "AAPL", 1, 100)
+    assert {v.code for v in verdicts.values() if v.outcome is Outcome.REFUSE} == {ReasonCode.INTERNAL}
+    assert world.check(Side.BUY, "AAPL", 1, 100).code is ReasonCode.INTERNAL
+
+
 def test_the_reservation_is_that_of_the_order_that_passed_last(world):
     assert world.chain.reservation() is None
     assert world.check(Side.BUY, "AAPL", 100, 100) is None
