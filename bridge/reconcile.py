@@ -6,6 +6,7 @@ nothing.
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import TypedDict
 
 import msgspec
 
@@ -29,6 +30,18 @@ from bridge.orders.reports import (
     Restated,
 )
 from fixspec.enums import ExecRestatementReason, OrdStatus
+
+
+class _About(TypedDict):
+    """What every report of a comparison begins with."""
+
+    broker: str
+    broker_client_id: str | None
+    source: Source
+
+
+def _about(broker: str, order: Order) -> _About:
+    return {"broker": broker, "broker_client_id": order.broker_client_id, "source": Source.RECON}
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -57,7 +70,7 @@ def compare(desk: Desk, broker: str, listed: Sequence[BrokerOrder], executions: 
 
 def listed_order(broker: str, order: Order, theirs: BrokerOrder) -> Iterable[Report]:
     """What the broker's listing tells about a working order of ours."""
-    ids = {"broker": broker, "broker_client_id": order.broker_client_id, "source": Source.RECON}
+    ids = _about(broker, order)
     if not order.accepted:
         yield Acknowledged(**ids, broker_order_id=theirs.broker_order_id)
     pending = order.pending_replace
@@ -94,7 +107,7 @@ def found(broker: str, order: Order, theirs: BrokerOrder) -> Iterable[Report]:
 
     Fills beyond ours are reported by their executions, never made up from a total.
     """
-    ids = {"broker": broker, "broker_client_id": order.broker_client_id, "source": Source.RECON}
+    ids = _about(broker, order)
     status = theirs.ord_status
     if status is OrdStatus.REJECTED:
         yield Refused(**ids, text="refused, as the broker's record says")
@@ -111,7 +124,7 @@ def not_found(broker: str, order: Order, fence: Fence, lists: int, old: bool) ->
     """The broker says that it does not know the order. `lists` = how many lists, `settle` apart, agreed so far; `old` =
     older than max_order_age. Whether that proves absence depends on the fence (DURABILITY section 7).
     """
-    ids = {"broker": broker, "broker_client_id": order.broker_client_id, "source": Source.RECON}
+    ids = _about(broker, order)
     if order.accepted:
         # It was there and is gone without a word: cancelled, as row X7 has it, once two lists agree.
         if lists >= 2 or fence is Fence.EXCLUSIVE_SESSION:

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from bridge.interfaces import Position, Working
 from bridge.orders.events import (
     CancelRejected,
     CancelRequested,
@@ -40,6 +39,7 @@ from bridge.orders.events import (
     event_account,
 )
 from bridge.orders.order import ZERO, Execution, Order, adopted, apply, received
+from bridge.orders.position import Position, Working
 from fixspec.enums import Side
 
 AVERAGE = Context(prec=15, rounding=ROUND_HALF_EVEN)  # what every border takes: at most 15 significant digits
