@@ -38,7 +38,7 @@ from bridge.problems import refuse
 from bridge.reconciler import Reconciler
 from bridge.vitals import Vitals
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.commands")
 
 STRICTNESS = {state: rank for rank, state in enumerate(TradingState)}
 

@@ -56,7 +56,7 @@ from sessions.interfaces import Store, StoreFailed
 from sessions.store import FileStore
 from sessions.wirelog import FileWireLog
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.daemon")
 
 RECONCILE_EVERY = 60.0
 SETTLE_EVERY = 2.0
@@ -187,7 +187,7 @@ class Daemon:
             host=fix.host,
             port=fix.port,
             ssl=assembly.server_tls(fix.tls) if fix.tls is not None else None,
-            log=log,
+            admission=fix.admission(),
             wire=self.wire,
             next_target=self._next_inbound,
         )

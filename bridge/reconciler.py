@@ -21,7 +21,7 @@ from bridge.orders.identity import is_ours
 from bridge.orders.order import Order
 from bridge.orders.reports import BrokerOrder
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.reconciler")
 
 LOOK_BACK = timedelta(hours=36)
 """Executions are asked for this far back: over a day's end, a night and a late restart."""

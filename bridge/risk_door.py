@@ -33,7 +33,7 @@ from bridge.risk.profiles import PARAMETERS, Parameter
 from fixspec.enums import OrdType, TimeInForce
 from fixspec.messages import Header, NewOrderSingle
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.risk")
 
 CLOSER = "RISK"
 """The session id under which risk itself sends closing orders."""

@@ -1,12 +1,13 @@
 """The journal, folded: what the commands show without asking a daemon."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
-from bridge.cli.output import fail
+from bridge.cli.output import ExitCode, fail
 from bridge.interfaces import JournalError
+from bridge.journal.errors import JournalDamaged
 from bridge.journal.head import HeadReader
 from bridge.journal.reader import JournalReader
 from bridge.journal.state import blotter_at
@@ -14,6 +15,11 @@ from bridge.orders.blotter import Blotter
 from bridge.orders.events import OrderFilled
 from bridge.orders.order import Order
 from bridge.settings import Settings
+
+
+def unreadable(error: JournalError) -> NoReturn:
+    """Say what is wrong with the journal: exit 3 when it is damaged, else 1 (DURABILITY.md section 3)."""
+    fail(str(error), ExitCode.REFUSED if isinstance(error, JournalDamaged) else ExitCode.ERROR)
 
 
 def released(found: Settings) -> int:
@@ -33,7 +39,7 @@ def folded(found: Settings) -> Blotter:
     try:
         return blotter_at(found.journal_dir, released(found))
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)
 
 
 def executions(found: Settings) -> Iterator[dict[str, Any]]:
@@ -46,7 +52,7 @@ def executions(found: Settings) -> Iterator[dict[str, Any]]:
             if isinstance(entry.event, OrderFilled) and order is not None:
                 yield _fill(entry.seq, entry.event, order)
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)
 
 
 def _fill(seq: int, event: OrderFilled, order: Order) -> dict[str, Any]:
@@ -76,4 +82,4 @@ def entries_of(found: Settings, order_id: int) -> Iterator[tuple[int, bytes]]:
                 if seq == order_id or event.get("order_id") == order_id:
                     yield seq, record
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)

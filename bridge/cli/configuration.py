@@ -106,7 +106,7 @@ EXIT_CODES = {
     ExitCode.DONE: "done",
     ExitCode.ERROR: "error",
     ExitCode.USAGE: "wrong usage or configuration",
-    ExitCode.REFUSED: "refused by risk or broker",
+    ExitCode.REFUSED: "refused by risk or broker, or the journal is damaged",
     ExitCode.OUTCOME_UNKNOWN: "outcome unknown",
     ExitCode.NOT_REACHABLE: "daemon not reachable",
     ExitCode.PROBLEMS_FOUND: "a check found problems",

@@ -11,7 +11,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from bridge.cli.book import released
+from bridge.cli.book import released, unreadable
 from bridge.cli.loading import Config, DataDir, Set, settings
 from bridge.cli.orders import ORDER_COLUMNS
 from bridge.cli.output import Csv, ExitCode, Json, Yes, console, fail, form, moment, rows
@@ -69,7 +69,7 @@ def tail(
             seq = max(seq, upto)
             time.sleep(POLL_SECONDS)
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)
     except KeyboardInterrupt:
         console(stderr=True).print(f"go on with --after {seq}", style="dim")
     finally:
@@ -136,7 +136,7 @@ def verify(
     try:
         verdict = evidence.verify(found.journal_dir, fold=fold if fold_again else None)
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)
     if as_json:
         print(msgspec.json.encode(verdict).decode())
     for fault in verdict.faults:
@@ -166,7 +166,7 @@ def replay(
     try:
         book = evidence.replay(found.journal_dir, upto=upto, until=moment(until))
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)
     wanted = form(as_json=as_json)
     if not as_json:
         total = sum(1 for _ in book.orders())
@@ -240,7 +240,7 @@ def export(
         else:
             fail(f"{file}: the name must end with .csv, .sqlite, .parquet or .jsonl", ExitCode.USAGE)
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)
     except OSError as error:
         fail(f"{file} cannot be written: {error.strerror}")
     console().print(f"{count} entries written to {file}", markup=False)
@@ -270,7 +270,7 @@ def _outward(found: Settings, after: int, upto: int | None) -> Iterator[tuple[di
             line = outward_of(record, book.apply(decode(record)))
             yield msgspec.json.decode(line), line
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)
 
 
 def _wanted(told: dict[str, Any], account: str | None, types: list[str] | None) -> bool:

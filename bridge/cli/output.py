@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
     DONE = 0
     ERROR = 1
     USAGE = 2
-    REFUSED = 3
+    REFUSED = 3  # by risk, the broker, or a journal that is damaged
     OUTCOME_UNKNOWN = 4
     NOT_REACHABLE = 5
     PROBLEMS_FOUND = 6

@@ -10,7 +10,8 @@ import uvloop
 
 from bridge import banner, log
 from bridge.cli.loading import Config, DataDir, Set, files, settings
-from bridge.cli.output import console, fail
+from bridge.cli.output import ExitCode, console, fail
+from bridge.journal.errors import JournalDamaged
 from bridge.settings import Settings
 from bridge.settings.preflight import obstacles
 
@@ -69,4 +70,6 @@ def start(found: Settings, sources: list[Path], *, plain_asyncio: bool = False) 
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             return runner.run(daemon.run(found, announce))
     except StartFailed as error:
-        fail(str(error))
+        fail(str(error), ExitCode.REFUSED if isinstance(error.__cause__, JournalDamaged) else ExitCode.ERROR)
+    except JournalDamaged as error:
+        fail(str(error), ExitCode.REFUSED)

@@ -25,7 +25,7 @@ from bridge.sandbox.alpaca_rest import RestApi
 from bridge.sandbox.alpaca_rules import Refusal
 from bridge.sandbox.alpaca_stream import OrderStreams
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.sandbox.alpaca")
 
 KEY, SECRET = "PKSANDBOX", "sandbox-secret"
 BAD_GATEWAY = (

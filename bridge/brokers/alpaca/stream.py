@@ -13,7 +13,7 @@ import structlog
 
 from bridge.brokers.alpaca.rest import EXTRA
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.alpaca")
 
 STEADY = 10.0
 """Seconds after which a connection counts as good, and the next failure begins with the shortest wait again."""

@@ -1,5 +1,6 @@
 """`run`: starting, what stands in the way, and stopping, each in a process of its own."""
 
+import json
 import signal
 import socket
 import ssl
@@ -136,3 +137,33 @@ def test_a_listener_with_tls_takes_a_logon_over_tls_and_only_over_tls(tmp_path):
 def test_it_also_runs_on_asyncios_own_loop(tmp_path):
     running = Running(tmp_path, "--asyncio")
     assert running.stop() == 0
+
+
+def damaged(directory) -> None:
+    """One byte in the middle of the journal is another one."""
+    (segment,) = (directory / "journal").glob("*.journal")
+    data = bytearray(segment.read_bytes())
+    data[len(data.rstrip(b"\0")) // 2] ^= 1
+    segment.write_bytes(data)
+
+
+def test_a_damaged_journal_is_never_started_on_and_exits_3(tmp_path):
+    running = Running(tmp_path)
+    try:
+        assert running.run("orders", "new", "buy", "AAPL", "1").returncode == 0
+    finally:
+        assert running.stop() == 0
+    damaged(running.data_dir)
+    said = fixbridge("run", "--data-dir", str(running.data_dir), *QUIET)
+    assert said.returncode == 3, said.stderr
+    assert "is damaged at byte" in said.stderr
+    assert "fixbridge journal verify" in said.stderr
+    assert fixbridge("journal", "cat", "--data-dir", str(running.data_dir)).returncode == 3
+    assert fixbridge("fills", "--data-dir", str(running.data_dir)).returncode == 3
+
+
+def test_every_logger_says_which_part_speaks(tmp_path):
+    running = Running(tmp_path)
+    assert running.stop() == 0
+    names = {json.loads(line)["logger"] for line in running.log.read_text().splitlines() if line.startswith("{")}
+    assert {"bridge.daemon", "sessions.acceptor"} <= names
