@@ -8,10 +8,7 @@ entry when the gate releases it, and nothing undurable is ever answered (DURABIL
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
-
-import msgspec
 
 from bridge.control_commands import (
     CancelAfterAnswer,
@@ -19,14 +16,14 @@ from bridge.control_commands import (
     MassCancelAnswer,
     OrderAnswer,
     OrderChange,
-    RuleVerdict,
     Verdict,
 )
+from bridge.control_messages import cancelling, explained, replacing, shown, unchanged_since
 from bridge.decide.orders import same_terms
 from bridge.desk import Desk, utc
 from bridge.engine import Engine
 from bridge.interfaces import Clock, JournalError
-from bridge.journal.encoding import order_state, to_json
+from bridge.journal.encoding import order_state
 from bridge.orders.events import (
     CancelRejected,
     CancelRequested,
@@ -40,14 +37,13 @@ from bridge.orders.events import (
     OrderRouted,
     ReplaceRequested,
 )
-from bridge.orders.identity import render_order_id
 from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode
 from bridge.orders.terms import SessionTerms
 from bridge.problems import Problem, ProblemError, problem, refuse
 from bridge.risk.chain import RiskChain
 from fixspec.enums import CxlRejReason, MassCancelRequestType, Side
-from fixspec.messages import Header, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest
+from fixspec.messages import Header, NewOrderSingle
 
 MAX_CANCEL_AFTER = 24 * 3600  # seconds
 REMEMBERED = 10_000  # refusals that a retry is answered with again; an older one gets the order's state
@@ -107,7 +103,7 @@ class ControlOrders:
         """See `Commands.dry_run`: the first refusal, or DRYRUN_PASS."""
         header = self._header("D", entrant, order.transact_time)
         would_be, rejection = self._engine.verdict(entrant.session_id, header, order)
-        rules = self._explain(would_be)
+        rules = explained(self._chain, would_be, self._engine.desk)
         if rejection is None:
             return Verdict(code=ReasonCode.DRYRUN_PASS.value, passed=True, text="every check passes", rules=rules)
         return Verdict(code=rejection.code.value, passed=False, text=rejection.text, rules=rules)
@@ -119,33 +115,13 @@ class ControlOrders:
             raise refuse("not-found", f"there is no order {order_id}", code=ReasonCode.UNKNOWN_ORDER.value)
         self._engine.desk.excluded = order
         try:
-            rules = self._explain(order)
+            rules = explained(self._chain, order, self._engine.desk)
         finally:
             self._engine.desk.excluded = None
         failed = next((rule for rule in rules if rule.outcome == "refuse"), None)
         if failed is None:
             return Verdict(code=ReasonCode.DRYRUN_PASS.value, passed=True, text="every check passes", rules=rules)
         return Verdict(code=failed.code or "", passed=False, text=failed.text, rules=rules)
-
-    def _explain(self, order: Order) -> tuple[RuleVerdict, ...]:
-        """Every rule's word; none about an order whose instrument or account is unknown: no rule can weigh that."""
-        desk = self._engine.desk
-        if self._chain is None or desk.instrument(order.symbol) is None or order.account not in desk.accounts:
-            return ()
-        return tuple(
-            RuleVerdict(
-                rule=said.rule,
-                name=said.name,
-                outcome=said.outcome.value,
-                limit=_text(said.limit),
-                value=_text(said.value),
-                headroom=_text(said.headroom),
-                utilisation=_text(said.utilisation),
-                code=said.code.value if said.code is not None else None,
-                text=said.text,
-            )
-            for said in self._chain.explain(order, desk)
-        )
 
     async def replace_order(
         self, order_id: int, change: OrderChange, entrant: Entrant, caller: str, if_match: int | None = None
@@ -154,7 +130,7 @@ class ControlOrders:
         order = self._order(order_id, entrant)
         if self._engine.desk.blotter.find(entrant.session_id, change.cl_ord_id) is order:
             return await self._replayed(order)
-        _unchanged_since(order, if_match)
+        unchanged_since(order, if_match)
         message = replacing(order, change, self._now())
         header = self._header("G", entrant, message.transact_time)
         key = (entrant.session_id, change.cl_ord_id)
@@ -167,16 +143,8 @@ class ControlOrders:
         order = self._order(order_id, entrant)
         if self._engine.desk.blotter.find(entrant.session_id, cl_ord_id) is order:
             return await self._replayed(order)
-        _unchanged_since(order, if_match)
-        message = OrderCancelRequest(
-            orig_cl_ord_id="NONE",
-            order_id=render_order_id(order_id),
-            cl_ord_id=cl_ord_id,
-            account=order.account,
-            symbol=order.symbol,
-            side=order.side,
-            transact_time=self._now(),
-        )
+        unchanged_since(order, if_match)
+        message = cancelling(order, cl_ord_id, self._now())
         header = self._header("F", entrant, message.transact_time)
         key = (entrant.session_id, cl_ord_id)
         return await self._entered(key, lambda: self._engine.cancel(entrant.session_id, header, message))
@@ -214,7 +182,7 @@ class ControlOrders:
                         mass_id=engine.desk.next_seq,
                         session_id=entrant.session_id,
                         cl_ord_id=cl_ord_id,
-                        request_type=(kind or MassCancelRequestType.CANCEL_ALL_ORDERS).value,
+                        request_type=kind or MassCancelRequestType.CANCEL_ALL_ORDERS,
                         account=account,
                         symbol=symbol,
                         side=side,
@@ -400,46 +368,3 @@ class ControlOrders:
 
     def _now(self) -> datetime:
         return utc(self._clock.utc_ns())
-
-
-def shown(order: Order | None) -> dict[str, Any] | None:
-    """An order in a problem: the same document as everywhere."""
-    if order is None:
-        return None
-    document: dict[str, Any] = msgspec.json.decode(to_json(order_state(order)))
-    return document
-
-
-def _text(value: Decimal | str | None) -> str | None:
-    return f"{value:f}" if isinstance(value, Decimal) else value
-
-
-def _unchanged_since(order: Order, if_match: int | None) -> None:
-    if if_match is not None and if_match != order.last_seq:
-        raise refuse("changed", f"the order is at {order.last_seq} by now", order_id=order.order_id, order=shown(order))
-
-
-def replacing(order: Order, change: OrderChange, now: datetime) -> OrderCancelReplaceRequest:
-    """The OrderCancelReplaceRequest(G) a PATCH stands for: what it leaves out stays as it is."""
-
-    def kept(value: Any, old: Any) -> Any:
-        return old if value is None else value
-
-    return OrderCancelReplaceRequest(
-        orig_cl_ord_id="NONE",
-        order_id=render_order_id(order.order_id),
-        cl_ord_id=change.cl_ord_id,
-        account=order.account,
-        symbol=order.symbol,
-        side=kept(change.side, order.side),
-        transact_time=now,
-        order_qty=kept(change.order_qty, order.order_qty),
-        ord_type=kept(change.ord_type, order.ord_type),
-        price=kept(change.price, order.price),
-        stop_px=kept(change.stop_px, order.stop_px),
-        time_in_force=kept(change.time_in_force, order.time_in_force),
-        expire_date=kept(change.expire_date, order.expire_date),
-        expire_time=kept(change.expire_time, order.expire_time),
-        exec_inst=kept(change.exec_inst, order.exec_inst),
-        text=change.text,
-    )

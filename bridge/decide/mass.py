@@ -29,13 +29,13 @@ def mass_cancel(desk: Desk, terms: SessionTerms, header: Header, message: OrderM
         session_id=terms.session_id,
         msg_seq_num=header.msg_seq_num,
         cl_ord_id=message.cl_ord_id,
-        request_type=message.mass_cancel_request_type.value,
+        request_type=message.mass_cancel_request_type,
         account=message.account,
         symbol=message.symbol,
         side=message.side,
         order_ids=tuple(order.order_id for order in chosen),
         cl_ord_ids=tuple(order.cl_ord_id for order in chosen),
-        refused=refused.value if refused is not None else None,
+        refused=refused,
     )
     events: list[Event] = [request]
     for order in chosen:

@@ -20,6 +20,8 @@ from fixspec.enums import (
     ExecInst,
     ExecRestatementReason,
     LastLiquidityInd,
+    MassCancelRejectReason,
+    MassCancelRequestType,
     Mode,
     OrderCapacity,
     OrdRejReason,
@@ -292,13 +294,13 @@ class MassCancelRequested(Event, frozen=True, kw_only=True):
     session_id: str
     msg_seq_num: int = 0
     cl_ord_id: str
-    request_type: str
+    request_type: MassCancelRequestType
     account: str | None = None
     symbol: str | None = None
     side: Side | None = None
     order_ids: tuple[int, ...] = ()
     cl_ord_ids: tuple[str, ...] = ()  # of the same orders
-    refused: str | None = None
+    refused: MassCancelRejectReason | None = None
 
 
 # --- the broker's word, made fact ------------------------------------------------------------------------------------

@@ -44,8 +44,6 @@ from fixspec.enums import (
     CxlRejReason,
     ExecRestatementReason,
     ExecType,
-    MassCancelRejectReason,
-    MassCancelRequestType,
     MassCancelResponse,
     OrdRejReason,
     OrdStatus,
@@ -446,12 +444,12 @@ def unknown_duplicate(entry: Entry, event: DuplicateRefused) -> ExecutionReport:
 
 def mass_cancel_report(entry: Entry, event: MassCancelRequested, terms: SessionTerms) -> OrderMassCancelReport:
     """OrderMassCancelReport(r), at once; each order's own reports follow with MassCancelRef(5748)."""
-    asked = MassCancelRequestType(event.request_type)
+    asked = event.request_type
     fields: Fields = {
         "order_id": str(event.mass_id),
         "cl_ord_id": event.cl_ord_id,
         "mass_cancel_request_type": asked,
-        "mass_cancel_response": MassCancelResponse(event.request_type),
+        "mass_cancel_response": MassCancelResponse.from_wire(asked.wire),
         "total_affected_orders": len(event.order_ids),
         "account": event.account,
         "symbol": event.symbol,
@@ -460,7 +458,7 @@ def mass_cancel_report(entry: Entry, event: MassCancelRequested, terms: SessionT
     }
     if event.refused is not None:
         fields["mass_cancel_response"] = MassCancelResponse.CANCEL_REQUEST_REJECTED
-        fields["mass_cancel_reject_reason"] = MassCancelRejectReason(event.refused)
+        fields["mass_cancel_reject_reason"] = event.refused
         fields["total_affected_orders"] = None
     elif len(event.order_ids) <= AFFECTED_MOST:
         fields["affected_orders"] = tuple(
