@@ -132,12 +132,29 @@ def broker(spec: BrokerSpec, settings: Settings, clock: Clock, known: Instrument
     if kind == "alpaca":
         return alpaca(spec, names, clock)
     if ":" in kind:
-        provided = {"spec": spec, "name": spec.name, "clock": clock, "quotes": quotes, "instruments": known}
+        provided = {
+            "spec": spec,
+            "name": spec.name,
+            "clock": clock,
+            "quotes": quotes,
+            "instruments": known,
+            "default_route": spec.routing.default_route,
+            "symbol_routes": spec.routing.symbol_routes,
+        }
         try:
             return create(kind, spec.broker.options, provided)  # type: ignore[no-any-return]
         except PluginError as error:
             raise StartFailed(str(error)) from error
     raise StartFailed(f"broker {spec.name}: type {kind} is not available in this version")
+
+
+def notes(settings: Settings) -> list[str]:
+    """What is configured and has no effect, for the banner."""
+    return [
+        f"routing of {spec.name} is not used: {spec.broker.type} has no routes"
+        for spec in settings.brokers
+        if spec.broker.type in ("paper", "alpaca") and (spec.routing.default_route or spec.routing.symbol_routes)
+    ]
 
 
 def alpaca(spec: BrokerSpec, names: Sequence[str], clock: Clock) -> BrokerAdapter:
@@ -239,7 +256,7 @@ def risk(settings: Settings) -> RiskChain:
     try:
         rows: list[Row] = [row(each.rule, each.limit, each.scope, each.name) for each in settings.risk.limits]
         for spec in settings.brokers:
-            rows += broker_rows(spec.name, spec.risk.block())
+            rows += [*broker_rows(spec.name, spec.risk.block()), *spec.execution.rows(spec.name)]
         limits = Limits(settings.risk.profile.value, rows)
         own = [create(each.use, each.options) for each in settings.risk.checks]
     except (LimitError, PluginError) as error:

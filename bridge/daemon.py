@@ -79,7 +79,7 @@ class Daemon:
         self.settings = settings
         self.clock = SystemClock()
         self.vitals = Vitals()
-        self.notes: list[str] = []
+        self.notes = assembly.notes(settings)
         self._stopping = asyncio.Event()
         self._stop_reason = "stopped"
         self._exit_code = 0

@@ -23,6 +23,7 @@ from bridge.journal.encoding import OrderState, order_state
 from bridge.journal.reader import JournalReader
 from bridge.journal.state import blotter_at
 from bridge.settings import Settings
+from bridge.settings.broker import DefaultOrderType, Execution
 from fixspec.enums import OrdStatus, OrdType, Side, TimeInForce
 from fixspec.messages import NewOrderSingle
 
@@ -145,7 +146,10 @@ def new(
     quantity: Annotated[str, typer.Argument(help="OrderQty(38).")],
     limit: Annotated[str | None, typer.Option("--limit", "-l", help="Price(44); without it a market order.")] = None,
     stop: Annotated[str | None, typer.Option("--stop", help="StopPx(99): held until the market comes there.")] = None,
-    time_in_force: Annotated[Lasting, typer.Option("--tif", "-t", help="How long it works.")] = Lasting.DAY,
+    time_in_force: Annotated[
+        Lasting | None,
+        typer.Option("--tif", "-t", help="How long it works. Absent: as the BrokerSpec says, else day."),
+    ] = None,
     account: Annotated[str | None, typer.Option("--account", "-a", help="Absent means the only one.")] = None,
     cl_ord_id: Annotated[
         str | None, typer.Option("--id", help="ClOrdID(11); the same again is no second order.")
@@ -164,14 +168,21 @@ def new(
         (False, True): OrdType.STOP,
         (True, True): OrdType.STOP_LIMIT,
     }
+    account = account or found.accounts[0].name
+    usual = _usual(found, account)
+    ord_type = kinds[price is not None, stop_px is not None]
+    if ord_type is OrdType.MARKET and usual.order_type not in (None, DefaultOrderType.MARKET):
+        fail(f"give a price: {account} trades {usual.order_type.value} orders (execution.orderType)", ExitCode.USAGE)
+    if time_in_force is None:
+        time_in_force = Lasting(usual.time_in_force.value) if usual.time_in_force is not None else Lasting.DAY
     message = NewOrderSingle(
         cl_ord_id=cl_ord_id or f"cli-{secrets.token_hex(6)}",
-        account=account or found.accounts[0].name,
+        account=account,
         symbol=symbol,
         side=SIDES[side],
         transact_time=datetime.now(UTC),
         order_qty=_number("quantity", quantity),
-        ord_type=kinds[price is not None, stop_px is not None],
+        ord_type=ord_type,
         price=price,
         stop_px=stop_px,
         time_in_force=LASTING[time_in_force],
@@ -215,6 +226,14 @@ def cancel(
         cl_ord_id = f"cli-{secrets.token_hex(6)}"
         answer = ask(context.obj, "cancel_order", OrderAnswer, order_id=each, cl_ord_id=cl_ord_id, entrant=_entrant())
         _answer(context.obj, answer, as_json=as_json)
+
+
+def _usual(found: Settings, account: str) -> Execution:
+    """What the account's BrokerSpec says of orders that leave it out."""
+    for row in found.accounts:
+        if row.name == account:
+            return found.broker(row.broker).execution
+    return Execution()  # the daemon may know the account all the same, and says so if not
 
 
 def _words(fields: dict[str, Any]) -> Iterator[str]:

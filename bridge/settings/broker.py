@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+from bridge.orders.events import Scope
+from bridge.risk.limits import Row, row
 from bridge.settings.secret import Secret
 from bridge.settings.section import Section
 
@@ -53,7 +55,7 @@ class Connection(Camel):
 
 
 class Routing(Camel):
-    """Which route an order takes at this broker."""
+    """Which route an order takes at this broker: for adapters that have routes, the banner says when ours has none."""
 
     default_route: str | None = None
     """Route of symbols that have none of their own."""
@@ -83,13 +85,22 @@ class Execution(Camel):
     """What may be traded how."""
 
     order_type: DefaultOrderType | None = None
-    """Order type of entry forms that leave it out; FIX orders always carry OrdType(40)."""
+    """Order type of `fixbridge orders new` without a price; FIX orders always carry OrdType(40)."""
     time_in_force: DefaultTimeInForce | None = None
-    """Time in force of entry forms that leave it out; an order without TimeInForce(59) is a day order."""
-    allow_short_selling: bool = False
-    """Sell orders may open short positions."""
-    allow_margin_trading: bool = False
-    """Buying power may exceed cash."""
+    """Time in force of `fixbridge orders new` without one; an order without TimeInForce(59) is a day order."""
+    allow_short_selling: bool | None = None
+    """False refuses orders that could end short (R09.short 0); else as the broker's account allows."""
+    allow_margin_trading: bool | None = None
+    """False counts positions at their full value (R10 rates 1); else as the broker's account allows."""
+
+    def rows(self, broker: str) -> list[Row]:
+        """What is not allowed, as limits of this connection."""
+        rows: list[Row] = []
+        if self.allow_short_selling is False:
+            rows.append(row("R09.short", "0", Scope.BROKER, broker))
+        if self.allow_margin_trading is False:
+            rows += [row(rate, "1", Scope.BROKER, broker) for rate in ("R10.long_rate", "R10.short_rate")]
+        return rows
 
 
 class BrokerRisk(Camel):

@@ -100,8 +100,6 @@ class Account(Section):
     """Account(1)."""
     broker: str
     """`metadata.name` of the BrokerSpec."""
-    broker_account: str | None = None
-    """The broker's own name of it; absent means `broker.account` of the BrokerSpec."""
 
 
 class RiskLimit(Section):
@@ -381,14 +379,6 @@ class Settings(BridgeConfig):
             if spec.name == name:
                 return spec
         raise KeyError(name)
-
-    def broker_account(self, account: str) -> tuple[BrokerSpec, str]:
-        """The broker that holds our account, and the broker's name of it. Raises KeyError."""
-        for row in self.accounts:
-            if row.name == account:
-                spec = self.broker(row.broker)
-                return spec, row.broker_account or spec.broker.account or row.name
-        raise KeyError(account)
 
     def dump(self) -> str:
         """JSON for the outputs process: references to secrets, never a secret."""

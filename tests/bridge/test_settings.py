@@ -107,6 +107,16 @@ def test_a_published_broker_descriptor_loads_unchanged(write):
     }
 
 
+def test_what_a_descriptor_does_not_allow_becomes_limits_and_what_it_leaves_out_does_not(write):
+    (spec,) = settings.load([write(ALPACA)], KEYS).brokers
+    assert [(row.rule, str(row.limit), row.name) for row in spec.execution.rows("x")] == [("R09.short", "0", "x")]
+    text = ALPACA.replace("allowMarginTrading: true", "allowMarginTrading: false")
+    (spec,) = settings.load([write(text)], KEYS).brokers
+    rows = spec.execution.rows("alpaca-paper")
+    assert [row.rule for row in rows] == ["R09.short", "R10.long_rate", "R10.short_rate"]
+    assert settings.load([], {}).brokers[0].execution.rows("paper") == []
+
+
 def test_position_limits_may_also_be_a_list_of_rows(write):
     text = ALPACA.replace("positionLimits: {AAPL: 500}", "positionLimits: [{symbol: AAPL, maxPositionSize: 500}]")
     assert settings.load([write(text)], KEYS).brokers[0].risk.position_limits == {"AAPL": Decimal(500)}
@@ -115,7 +125,6 @@ def test_position_limits_may_also_be_a_list_of_rows(write):
 def test_an_account_takes_its_name_from_the_descriptor(write):
     found = settings.load([write(ALPACA)], KEYS)
     assert [account.name for account in found.accounts] == ["PA123"]
-    assert found.broker_account("PA123")[1] == "PA123"
     assert found.sessions[0].accounts == ("PA123",)
 
 

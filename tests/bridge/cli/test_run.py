@@ -9,7 +9,7 @@ import pytest
 import trustme
 from simplefix import FixMessage
 
-from tests.bridge.cli.conftest import Running, fixbridge
+from tests.bridge.cli.conftest import Running, fixbridge, rows
 
 QUIET = ("--set", "outputs=off", "--set", "listeners.fix.port=0")
 
@@ -167,3 +167,27 @@ def test_every_logger_says_which_part_speaks(tmp_path):
     assert running.stop() == 0
     names = {json.loads(line)["logger"] for line in running.log.read_text().splitlines() if line.startswith("{")}
     assert {"bridge.daemon", "sessions.acceptor"} <= names
+
+
+def test_what_a_broker_spec_says_of_execution_holds(tmp_path):
+    spec = tmp_path / "paper.yaml"
+    spec.write_text(
+        "kind: BrokerSpec\nmetadata: {name: desk}\nbroker: {type: paper, account: PAPER}\n"
+        "execution: {orderType: limit, timeInForce: gtc, allowShortSelling: false, allowMarginTrading: false}\n"
+        "routing: {defaultRoute: smart}\n"
+    )
+    running = Running(tmp_path, "--config", str(spec))
+    try:
+        assert "routing of desk is not used: paper has no routes" in running.log.read_text()
+        asked = ("-c", str(spec))
+        assert running.run("orders", *asked, "new", "buy", "AAPL", "1").returncode == 2
+        assert running.run("orders", *asked, "new", "buy", "AAPL", "1", "--limit", "220").returncode == 0
+        (order,) = rows(running.run("orders", "--csv").stdout)
+        assert (order["ord_type"], order["time_in_force"]) == ("limit", "gtc")
+        refused = running.run("orders", *asked, "new", "short", "KO", "1", "--limit", "70")
+        assert refused.returncode == 3
+        assert "R09 worst short position 1 over limit 0" in refused.stderr
+        limits = rows(running.run("risk", "limits", "--csv").stdout)
+        assert {row["value"] for row in limits if row["name"] == "desk" and row["rule"] == "R10.long_rate"} == {"1"}
+    finally:
+        assert running.stop() == 0
