@@ -82,6 +82,7 @@ class ControlOrders:
             CancelRejected: self._on_cancel_rejected,
             MassCancelRequested: self._on_mass_cancel,
         }
+        self.events = frozenset(self._rules)
 
     def attach(self, engine: Engine) -> None:
         """The engine to enter orders into."""
@@ -227,9 +228,10 @@ class ControlOrders:
     def on_entry(self, entry: Entry, order: Order | None) -> None:
         """Answer whoever waits for this entry."""
         self.cursor = entry.seq
-        rule = self._rules.get(type(entry.event))
-        if rule is not None:
-            rule(entry, entry.event, order)
+        if self._waiting or self._received or self._mass:
+            rule = self._rules.get(type(entry.event))
+            if rule is not None:
+                rule(entry, entry.event, order)
 
     def _on_received(self, entry: Entry, event: OrderReceived, order: Order | None) -> None:
         key = (event.session_id, event.cl_ord_id)

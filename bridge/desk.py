@@ -25,7 +25,7 @@ ONE = Decimal(1)
 
 def utc(ns: int) -> datetime:
     """UTC ns since 1970 as an aware datetime, to the microsecond."""
-    return EPOCH + timedelta(microseconds=ns // 1000)
+    return EPOCH + timedelta(0, 0, ns // 1000)
 
 
 class SymbolMaster(Protocol):
@@ -98,11 +98,15 @@ class Desk:
         self.unavailable: str | None = None  # why new orders are refused as a whole: draining, journal failed
         self.excluded: Order | None = None  # the order a replace is decided for: its own reservation does not count
         self._messages: dict[str, deque[int]] = {}
+        self._now = (0, EPOCH)
 
     @property
     def now(self) -> datetime:
-        """`now_ns` as a datetime."""
-        return utc(self.now_ns)
+        """`now_ns` as a datetime, the same object as long as it is the same time."""
+        ns, now = self._now
+        if ns != self.now_ns:
+            ns, now = self._now = (self.now_ns, utc(self.now_ns))
+        return now
 
     # --- interfaces.View ---------------------------------------------------------------------------------------------
 

@@ -7,15 +7,15 @@ what arrives meanwhile (an adapter that reports from inside `submit`) waits its 
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from bridge import decide
 from bridge.costs import arrival
-from bridge.desk import Desk, utc
-from bridge.gate import Gate, Shown
+from bridge.desk import Desk
+from bridge.gate import Gate, Shown, concerned
 from bridge.interfaces import Clock, EventSink, Journal, JournalError, RiskLayer
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import Entry, Event, Initiator, OrderEvent, SessionReset, event_account
+from bridge.orders.events import Entry, Event, Initiator, OrderEvent, OrderFilled, SessionReset, event_account
 from bridge.orders.order import Order
 from bridge.orders.reasons import Rejection
 from bridge.orders.reports import Report
@@ -46,11 +46,14 @@ class CancelLane(Protocol):
 
 
 class Follower(Protocol):
-    """Somebody who folds along inside the engine's turn, before any sink: risk sums."""
+    """Somebody who folds along inside the engine's turn, before any sink: risk sums. As a sink it may have `events`."""
 
     def on_entry(self, entry: Entry, before: Order | None, after: Order | None) -> None:
         """One entry with the order before and after it."""
         ...
+
+
+Follow = Callable[[Entry, Order | None, Order | None], None]
 
 
 class Engine:
@@ -80,41 +83,41 @@ class Engine:
         self._clock = clock
         self._router = router
         self._stages = stages
-        self._followers = (*followers, stages) if stages is not None else tuple(followers)
+        self._followers: tuple[Follower, ...] = (*followers, stages) if stages is not None else tuple(followers)
+        self._following: dict[type[Event], tuple[Follow, ...]] = {}  # by kind of event, made when first seen
         self._journal_failed = journal_failed
         self._due = due
         self.gate = Gate(journal, sinks, sink_failed)
-        self._queue: deque[Callable[[], None]] = deque()
+        self._queue: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._busy = False
         desk.next_seq = journal.next_seq
 
     # --- turns -------------------------------------------------------------------------------------------------------
 
-    def turn(self, work: Callable[[], None]) -> None:
-        """Run `work` now, or after the running call when there is one. The view's time is set once per piece of
-        work.
+    def turn(self, work: Callable[..., None], *args: Any) -> None:
+        """Run `work(*args)` now, or after the running call when there is one. The view's time is set once per piece of
+        work, and what follows from it (`due`: a strategy disabled for what it did) is committed with it.
         """
+        queue = self._queue
         if self._busy:
-            self._queue.append(work)
+            queue.append((work, args))
             return
         self._busy = True
+        desk, journal, utc_ns, due = self.desk, self._journal, self._clock.utc_ns, self._due
         try:
-            self._begin()
-            work()
-            self._follow_up()
-            while self._queue:
-                self._begin()
-                self._queue.popleft()()
-                self._follow_up()
+            while True:
+                desk.now_ns = utc_ns()
+                desk.next_seq = journal.next_seq
+                work(*args)
+                events = due()
+                if events and desk.unavailable is None:
+                    desk.next_seq = journal.next_seq
+                    self.commit(events)
+                if not queue:
+                    return
+                work, args = queue.popleft()
         finally:
             self._busy = False
-
-    def _follow_up(self) -> None:
-        """Commit what follows from what was just committed: a strategy disabled for what it did (`due`)."""
-        events = self._due()
-        if events and self.desk.unavailable is None:
-            self.desk.next_seq = self._journal.next_seq
-            self.commit(events)
 
     def refresh(self) -> None:
         """Bring the view's time up to now, for who looks at it between pieces of work."""
@@ -130,19 +133,19 @@ class Engine:
 
     def new_order(self, session_id: str, header: Header, message: NewOrderSingle) -> None:
         """NewOrderSingle(D)."""
+        self.turn(self._new_order, session_id, header, message)
 
-        def work() -> None:
-            desk, stages = self.desk, self._stages
-            began = stages.perf_ns() if stages is not None else 0
-            desk.count_message(session_id)
-            met = arrival(desk.quote(message.symbol), desk.now_ns, desk.quote_max_age_ns)
-            terms = desk.sessions[session_id]
-            order_id = desk.next_seq
-            self.commit(decide.new_order(desk, terms, header, message, self._risk, met))
-            if stages is not None:
-                stages.handed_over(began, self._blotter.order(order_id), self._blotter.seq)
-
-        self.turn(work)
+    def _new_order(self, session_id: str, header: Header, message: NewOrderSingle) -> None:
+        desk, stages = self.desk, self._stages
+        began = stages.perf_ns() if stages is not None else 0
+        desk.count_message(session_id)
+        met = arrival(desk.quotes.quote(message.symbol), desk.now_ns, desk.quote_max_age_ns)
+        order_id = desk.next_seq
+        shown = self.commit(decide.new_order(desk, desk.sessions[session_id], header, message, self._risk, met))
+        if stages is not None:
+            entry, order = shown[-1]
+            mine = order is not None and order.order_id == order_id
+            stages.handed_over(began, order if mine else None, entry.seq)
 
     def verdict(self, session_id: str, header: Header, message: NewOrderSingle) -> tuple[Order, Rejection | None]:
         """DryRun(5746): the order as it would be and why it would be refused; nothing is recorded."""
@@ -236,17 +239,17 @@ class Engine:
 
     def on_report(self, report: Report) -> None:
         """A broker's word. May be called from inside an adapter's `submit`: it waits its turn."""
+        self.turn(self._on_report, report)
 
-        def work() -> None:
-            stages = self._stages
-            if stages is None:
-                self.commit(decide.report(self.desk, report))
-                return
-            began = stages.perf_ns()
-            for entry, order in self.commit(decide.report(self.desk, report)):
+    def _on_report(self, report: Report) -> None:
+        stages = self._stages
+        if stages is None:
+            self.commit(decide.report(self.desk, report))
+            return
+        began = stages.perf_ns()
+        for entry, order in self.commit(decide.report(self.desk, report)):
+            if type(entry.event) is OrderFilled:
                 stages.reported(began, order, entry)
-
-        self.turn(work)
 
     # --- operators and sessions --------------------------------------------------------------------------------------
 
@@ -291,32 +294,36 @@ class Engine:
             raise
         if stages is not None:
             stages.journalled(began, entries[-1].seq)
-        blotter = self._blotter
+        blotter, following = self._blotter, self._following
         shown: list[Shown] = []
         for entry in entries:
-            event = entry.event
-            before = blotter.order(event.order_id) if isinstance(event, OrderEvent) else None
-            after = blotter.apply(entry)
-            for follower in self._followers:
-                follower.on_entry(entry, before, after)
+            before, after = blotter.fold(entry)
+            kind = type(entry.event)
+            follows = following.get(kind)
+            if follows is None:
+                follows = following[kind] = tuple(each.on_entry for each in concerned(self._followers, kind))
+            for follow in follows:
+                follow(entry, before, after)
             shown.append((entry, after))
         self.gate.show(shown)
         return shown
 
     def _entries(self, events: Sequence[Event]) -> list[Entry]:
         """Number the events and tell each the entry of its account before it."""
-        blotter, seq, time = self._blotter, self._journal.next_seq, utc(self.desk.now_ns)
+        blotter, seq, time = self._blotter, self._journal.next_seq, self.desk.now
         previous: dict[str, int] = {}
-        accounts: dict[int, str] = {}
+        accounts: dict[int, str] = {}  # of orders that begin in this batch
         entries: list[Entry] = []
         for event in events:
-            account = event_account(event)
-            if isinstance(event, OrderEvent):
-                if account is None:
-                    known = blotter.order(event.order_id)
-                    account = known.account if known is not None else accounts.get(event.order_id)
-                elif event.order_id:
-                    accounts[event.order_id] = account
+            account = None
+            order_id = event.order_id if isinstance(event, OrderEvent) else 0
+            if order_id:
+                known = blotter.order(order_id)
+                account = known.account if known is not None else accounts.get(order_id)
+            if account is None:
+                account = event_account(event)
+                if account is not None and order_id:
+                    accounts[order_id] = account
             prev = 0
             if account is not None:
                 prev = previous.get(account) or blotter.account_seq(account)

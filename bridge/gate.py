@@ -6,14 +6,25 @@ a batch is shown to the sinks when its flush has returned, in order.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from bridge import faults
 from bridge.interfaces import EventSink, Journal
-from bridge.orders.events import Entry, OrderRouted
+from bridge.orders.events import Entry, Event, OrderRouted
 from bridge.orders.order import Order
 
 Shown = tuple[Entry, Order | None]
+Show = Callable[[Entry, Order | None], None]
+T = TypeVar("T")
+
+
+def concerned(parties: Iterable[T], kind: type[Event]) -> Iterator[T]:
+    """Those who want to see this kind of event: all but who names in `events` what it wants and does not name it."""
+    for party in parties:
+        wanted: frozenset[type[Event]] | None = getattr(party, "events", None)
+        if wanted is None or kind in wanted:
+            yield party
 
 
 class Gate:
@@ -24,6 +35,7 @@ class Gate:
     ) -> None:
         self._journal = journal
         self._sinks = tuple(sinks)
+        self._shows: dict[type[Event], tuple[tuple[EventSink, Show], ...]] = {}  # by kind of event, as it is first seen
         self._failed = failed
         self._held: deque[Shown] = deque()
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
@@ -42,9 +54,14 @@ class Gate:
             entry, order = held.popleft()
             if faults.armed:
                 faults.point("gate.release")
-            for sink in self._sinks:
+            kind = type(entry.event)
+            shows = self._shows.get(kind)
+            if shows is None:
+                sinks = concerned(self._sinks, kind)
+                shows = self._shows[kind] = tuple((sink, sink.on_entry) for sink in sinks)
+            for sink, show in shows:
                 try:
-                    sink.on_entry(entry, order)
+                    show(entry, order)
                 except Exception as error:  # noqa: BLE001 - one broken sink must not stop the others or the writer
                     self._failed(sink, entry, error)
                 if faults.armed:

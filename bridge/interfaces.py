@@ -82,7 +82,10 @@ class Journal(Protocol):
 
 
 class EventSink(Protocol):
-    """Somebody who is shown every entry once it is durable. Returns at once and never raises into the writer."""
+    """Somebody who is shown every entry once it is durable. Returns at once and never raises into the writer.
+
+    A sink that has `events`, a frozenset of classes of events, is shown entries of these kinds alone.
+    """
 
     @property
     def name(self) -> str:

@@ -43,6 +43,7 @@ class Markouts:
 
     name = "markouts"
     cursor = 0
+    events = frozenset({OrderFilled, OrderCanceled, OrderExpired})
 
     def __init__(
         self,

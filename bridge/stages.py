@@ -15,6 +15,8 @@ from bridge.vitals import Histogram, Vitals
 class Stages:
     """One per engine. `perf_ns` is a clock for durations."""
 
+    events = frozenset({OrderRouted, OrderAccepted, OrderRejected, OrderFilled})
+
     def __init__(self, vitals: Vitals, perf_ns: Callable[[], int]) -> None:
         self.perf_ns = perf_ns
         self._vitals = vitals
@@ -46,13 +48,14 @@ class Stages:
 
     def on_entry(self, entry: Entry, before: Order | None, after: Order | None) -> None:
         """Follow the engine: from OrderRouted to the broker's first word is wire_to_ack."""
-        event = entry.event
-        if isinstance(event, OrderRouted):
-            self._sent[event.order_id] = self.perf_ns()
-        elif isinstance(event, (OrderAccepted, OrderRejected, OrderFilled)):
-            sent = self._sent.pop(event.order_id, None)
-            if sent is not None and after is not None:
-                self.stage("wire_to_ack", after.broker).observe(self.perf_ns() - sent, entry.seq)
+        if after is None:
+            return
+        if type(entry.event) is OrderRouted:
+            self._sent[after.order_id] = self.perf_ns()
+            return
+        sent = self._sent.pop(after.order_id, None)
+        if sent is not None:
+            self.stage("wire_to_ack", after.broker).observe(self.perf_ns() - sent, entry.seq)
 
     def timed(self, risk: RiskLayer) -> RiskLayer:
         """The same risk layer, with its time counted."""

@@ -55,6 +55,7 @@ class Router:
             OrderReplaced: self._answered,
             CancelRejected: self._answered,
         }
+        self.events = frozenset(self._rules)
 
     def on_entry(self, entry: Entry, order: Order | None) -> None:
         """Act on one entry; everything else is none of the router's business."""

@@ -120,11 +120,13 @@ class Blotter:
         self._account_seq: dict[str, int] = {}
         self._inbound: dict[str, int] = {}
         self.sender_limits: dict[str, int] = {}  # session → MsgSeqNum(34) out that may be used below this
-        self._order_folds: dict[type[Any], Callable[[Entry, Any], Order | None]] = {
+        self._order_folds: dict[type[Any], Callable[[Entry, Any, Order | None], Order | None]] = {
             OrderReceived: self._received,
             OrderAdopted: self._adopted,
             DuplicateRefused: self._duplicate,
             CancelRejected: self._cancel_rejected,
+            OrderRouted: self._routed,
+            OrderAccepted: self._accepted,
             OrderFilled: self._filled,
             TradeCorrected: self._corrected,
             TradeBusted: self._busted,
@@ -146,31 +148,36 @@ class Blotter:
 
         Raises ValueError for an entry out of order and KeyError for an order nobody received: both are bugs or damage.
         """
-        if entry.seq <= self.seq:
-            raise ValueError(f"entry {entry.seq} after {self.seq}")
-        self.seq = entry.seq
+        return self.fold(entry)[1]
+
+    def fold(self, entry: Entry) -> tuple[Order | None, Order | None]:
+        """As `apply`, with the order before the entry and the order after it."""
+        seq = entry.seq
+        if seq <= self.seq:
+            raise ValueError(f"entry {seq} after {self.seq}")
+        self.seq = seq
         event = entry.event
-        order = None
+        before = after = None
         if isinstance(event, OrderEvent):
-            fold = self._order_folds.get(type(event))
-            order = fold(entry, event) if fold is not None else self._changed(entry, event)
+            before = self._orders.get(event.order_id)
+            after = self._order_folds.get(type(event), self._changed)(entry, event, before)
         else:
             other = self._other_folds.get(type(event))
             if other is not None:
                 other(entry, event)
-        account = order.account if order is not None else event_account(event)
+        account = after.account if after is not None else event_account(event)
         if account is not None:
-            self._account_seq[account] = entry.seq
-        return order
+            self._account_seq[account] = seq
+        return before, after
 
-    def _received(self, entry: Entry, event: OrderReceived) -> Order:
+    def _received(self, entry: Entry, event: OrderReceived, before: Order | None) -> Order:
         order = received(entry, event)
         self._ids[event.session_id, event.cl_ord_id] = event.order_id
         self._inbound_seen(event.session_id, event.msg_seq_num)
         self._keep(None, order)
         return order
 
-    def _adopted(self, entry: Entry, event: OrderAdopted) -> Order:
+    def _adopted(self, entry: Entry, event: OrderAdopted, before: Order | None) -> Order:
         order = adopted(entry, event)
         self._broker_ids[event.broker, event.broker_order_id] = event.order_id
         if event.broker_client_id is not None:
@@ -178,24 +185,37 @@ class Blotter:
         self._keep(None, order)
         return order
 
-    def _duplicate(self, entry: Entry, event: DuplicateRefused) -> Order | None:
+    def _duplicate(self, entry: Entry, event: DuplicateRefused, before: Order | None) -> Order | None:
         self._inbound_seen(event.session_id, event.msg_seq_num)
-        return self._orders.get(event.order_id)
+        return before
 
-    def _cancel_rejected(self, entry: Entry, event: CancelRejected) -> Order | None:
+    def _cancel_rejected(self, entry: Entry, event: CancelRejected, before: Order | None) -> Order | None:
         self._inbound_seen(event.session_id, event.msg_seq_num)
-        return self._changed(entry, event) if event.order_id in self._orders else None
+        return self._changed(entry, event, before) if before is not None else None
 
-    def _changed(self, entry: Entry, event: OrderEvent) -> Order:
-        before = self._orders[event.order_id]
+    def _routed(self, entry: Entry, event: OrderRouted, before: Order | None) -> Order:
+        if before is None:
+            raise KeyError(event.order_id)
+        after = self._orders[event.order_id] = apply(before, entry)  # it reserves as much as before
+        self._client_ids[event.broker_client_id] = event.order_id
+        return after
+
+    def _accepted(self, entry: Entry, event: OrderAccepted, before: Order | None) -> Order:
+        if before is None or before.unknown is not None:
+            return self._changed(entry, event, before)
+        after = self._orders[event.order_id] = apply(before, entry)  # it reserves as much as before
+        self._broker_ids[after.broker, event.broker_order_id] = event.order_id
+        return after
+
+    def _changed(self, entry: Entry, event: OrderEvent, before: Order | None) -> Order:
+        if before is None:
+            raise KeyError(event.order_id)
         after = apply(before, entry)
         if isinstance(event, (CancelRequested, ReplaceRequested)):
             self._ids[event.session_id, event.cl_ord_id] = event.order_id
             self._inbound_seen(event.session_id, event.msg_seq_num)
             if isinstance(event, ReplaceRequested):
                 self._client_ids[event.broker_client_id] = event.order_id
-        elif isinstance(event, OrderRouted):
-            self._client_ids[event.broker_client_id] = event.order_id
         elif isinstance(event, OrderReplaced) and event.session_id:
             self._ids[event.session_id, event.cl_ord_id] = event.order_id
             self._inbound_seen(event.session_id, event.msg_seq_num)
@@ -204,8 +224,9 @@ class Blotter:
         self._keep(before, after)
         return after
 
-    def _filled(self, entry: Entry, event: OrderFilled) -> Order:
-        before = self._orders[event.order_id]
+    def _filled(self, entry: Entry, event: OrderFilled, before: Order | None) -> Order:
+        if before is None:
+            raise KeyError(event.order_id)
         after = apply(before, entry)
         self._executions[event.exec_id] = Execution(
             event.order_id,
@@ -223,8 +244,9 @@ class Blotter:
         self._keep(before, after)
         return after
 
-    def _corrected(self, entry: Entry, event: TradeCorrected) -> Order:
-        before = self._orders[event.order_id]
+    def _corrected(self, entry: Entry, event: TradeCorrected, before: Order | None) -> Order:
+        if before is None:
+            raise KeyError(event.order_id)
         base, was = self._execution(event.order_id, event.exec_ref_id)
         after = apply(before, entry, was)
         self._executions[base] = replace(
@@ -235,8 +257,9 @@ class Blotter:
         self._keep(before, after)
         return after
 
-    def _busted(self, entry: Entry, event: TradeBusted) -> Order:
-        before = self._orders[event.order_id]
+    def _busted(self, entry: Entry, event: TradeBusted, before: Order | None) -> Order:
+        if before is None:
+            raise KeyError(event.order_id)
         base, was = self._execution(event.order_id, event.exec_ref_id)
         after = apply(before, entry, was)
         self._executions[base] = replace(was, exec_id=event.exec_id, busted=True)
@@ -244,8 +267,9 @@ class Blotter:
         self._keep(before, after)
         return after
 
-    def _commission(self, entry: Entry, event: CommissionReported) -> Order:
-        before = self._orders[event.order_id]
+    def _commission(self, entry: Entry, event: CommissionReported, before: Order | None) -> Order:
+        if before is None:
+            raise KeyError(event.order_id)
         after = apply(before, entry)
         base, was = self._execution(event.order_id, event.exec_ref_id)
         self._executions[base] = replace(was, commission=event.commission)
@@ -266,10 +290,12 @@ class Blotter:
         amount = signed(order.side, qty)
         key = (order.account, order.symbol)
         position = self._positions.get(key) or Position(*key)
-        self._positions[key] = charged(traded(position, amount, px, order.multiplier), fee)
         own = (order.account, order.strategy or "", order.symbol)
         book = self._books.get(own) or Position(*key)
-        self._books[own] = charged(traded(book, amount, px, order.multiplier), fee)
+        # one strategy alone in a symbol has the account's position
+        same = book is position or book == position
+        position = self._positions[key] = charged(traded(position, amount, px, order.multiplier), fee)
+        self._books[own] = position if same else charged(traded(book, amount, px, order.multiplier), fee)
 
     def _charge(self, order: Order, fee: Decimal) -> None:
         key = (order.account, order.symbol)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -54,6 +54,8 @@ from fixspec.enums import (
     Side,
     TimeInForce,
 )
+
+T = TypeVar("T")
 
 ZERO = Decimal(0)
 EIGHT_PLACES = Decimal("0.00000001")
@@ -187,7 +189,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     @property
     def open(self) -> bool:
         """True while anything can still be executed by right: neither closed nor completely filled."""
-        return self.closed is None and not self.filled
+        qty = self.order_qty
+        return self.closed is None and (qty is None or self.cum_qty < qty)
 
     @property
     def filled(self) -> bool:
@@ -212,9 +215,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     @property
     def avg_px(self) -> Decimal:
         """AvgPx(6), exact to 8 places, half even; 0 while nothing is filled (invariant I2)."""
-        if not self.cum_qty:
+        cum = self.cum_qty
+        if not cum:
             return ZERO
-        exact = self.gross / self.cum_qty
+        exact = self.gross / cum
         rounded = exact.quantize(EIGHT_PLACES, ROUND_HALF_EVEN)
         # a quotient that needs no rounding has no trailing zeros already
         return exact if rounded == exact else rounded
@@ -222,11 +226,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     @property
     def reserved_qty(self) -> Decimal:
         """What the order may still execute at worst: the larger of the old and the requested leaves."""
-        if self.closed is not None or self.order_qty is None:
-            return ZERO
         qty = self.order_qty
-        if self.pending_replace is not None and self.pending_replace.order_qty > qty:
-            qty = self.pending_replace.order_qty
+        if self.closed is not None or qty is None:
+            return ZERO
+        pending = self.pending_replace
+        if pending is not None and pending.order_qty > qty:
+            qty = pending.order_qty
         left = qty - self.cum_qty
         return left if left > 0 else ZERO
 
@@ -237,8 +242,22 @@ def plain(value: Decimal) -> Decimal:
     return value.quantize(Decimal(1)) if value.as_tuple().exponent > 0 else value  # type: ignore[operator]
 
 
+_newest: tuple[OrderReceived | None, datetime | None, Order | None] = (None, None, None)
+"""What `received` was asked last: the decision and the fold ask for the same order, one after the other."""
+
+
 def received(entry: Entry, event: OrderReceived) -> Order:
     """The order that an OrderReceived brings to life."""
+    global _newest
+    known, at, made = _newest
+    if known is event and at is entry.time and made is not None and made.last_seq == entry.seq:
+        return made
+    made = _received(entry, event)
+    _newest = (event, entry.time, made)
+    return made
+
+
+def _received(entry: Entry, event: OrderReceived) -> Order:
     return Order(
         order_id=event.order_id,
         session_id=event.session_id,
@@ -309,139 +328,156 @@ def adopted(entry: Entry, event: OrderAdopted) -> Order:
     )
 
 
-# One short function per event: which fields it changes. `last_seq` is set for all of them in `apply`.
+# One short function per event: the order after it.
 
 
-def _rejected(order: Order, event: OrderRejected) -> dict[str, Any]:
-    return {"closed": Closed.REJECTED, "unknown": None, "pending_cancel": None, "pending_replace": None}
+def _rejected(order: Order, event: OrderRejected, seq: int) -> Order:
+    return replace(order, last_seq=seq, closed=Closed.REJECTED, unknown=None, pending_cancel=None, pending_replace=None)
 
 
-def _routed(order: Order, event: OrderRouted) -> dict[str, Any]:
-    return {"routed": True, "broker": event.broker, "broker_client_id": event.broker_client_id}
+def _routed(order: Order, event: OrderRouted, seq: int) -> Order:
+    return replace(order, last_seq=seq, routed=True, broker=event.broker, broker_client_id=event.broker_client_id)
 
 
-def _accepted(order: Order, event: OrderAccepted) -> dict[str, Any]:
+def _accepted(order: Order, event: OrderAccepted, seq: int) -> Order:
     unknown = None if order.unknown is Request.SUBMIT else order.unknown
-    return {"accepted": True, "held": event.held, "broker_order_id": event.broker_order_id, "unknown": unknown}
+    return replace(
+        order, last_seq=seq, accepted=True, held=event.held, broker_order_id=event.broker_order_id, unknown=unknown
+    )
 
 
-def _unknown(order: Order, event: OutcomeUnknown) -> dict[str, Any]:
-    return {"unknown": event.request}
+def _unknown(order: Order, event: OutcomeUnknown, seq: int) -> Order:
+    return replace(order, last_seq=seq, unknown=event.request)
 
 
-def _filled(order: Order, event: OrderFilled) -> dict[str, Any]:
-    return {
-        "cum_qty": order.cum_qty + event.last_qty,
-        "gross": order.gross + event.last_qty * event.last_px,
-        "commission": order.commission + (event.commission or ZERO),
-        "fills": order.fills + 1,
-        "held": False,
-        "mode": event.mode,
-        "unknown": None if order.unknown is Request.SUBMIT else order.unknown,
-    }
+def _filled(order: Order, event: OrderFilled, seq: int) -> Order:
+    commission = event.commission
+    return replace(
+        order,
+        last_seq=seq,
+        cum_qty=order.cum_qty + event.last_qty,
+        gross=order.gross + event.last_qty * event.last_px,
+        commission=order.commission + commission if commission else order.commission,
+        fills=order.fills + 1,
+        held=False,
+        mode=event.mode,
+        unknown=None if order.unknown is Request.SUBMIT else order.unknown,
+    )
 
 
-def _commission(order: Order, event: CommissionReported) -> dict[str, Any]:
-    return {"commission": order.commission + event.commission}
+def _commission(order: Order, event: CommissionReported, seq: int) -> Order:
+    return replace(order, last_seq=seq, commission=order.commission + event.commission)
 
 
-def _cancel_requested(order: Order, event: CancelRequested) -> dict[str, Any]:
-    return {"pending_cancel": PendingCancel(event.cl_ord_id, event.session_id, event.initiator, event.mass_id)}
+def _cancel_requested(order: Order, event: CancelRequested, seq: int) -> Order:
+    pending = PendingCancel(event.cl_ord_id, event.session_id, event.initiator, event.mass_id)
+    return replace(order, last_seq=seq, pending_cancel=pending)
 
 
-def _replace_requested(order: Order, event: ReplaceRequested) -> dict[str, Any]:
-    return {
-        "pending_replace": PendingReplace(
-            cl_ord_id=event.cl_ord_id,
-            session_id=event.session_id,
-            broker_client_id=event.broker_client_id,
-            side=event.side,
-            ord_type=event.ord_type,
-            time_in_force=event.time_in_force,
-            order_qty=event.order_qty,
-            price=event.price,
-            stop_px=event.stop_px,
-            expire_date=event.expire_date,
-            expire_time=event.expire_time,
-            exec_inst=event.exec_inst,
-            transact_time=event.transact_time,
-        )
-    }
+def _replace_requested(order: Order, event: ReplaceRequested, seq: int) -> Order:
+    pending = PendingReplace(
+        cl_ord_id=event.cl_ord_id,
+        session_id=event.session_id,
+        broker_client_id=event.broker_client_id,
+        side=event.side,
+        ord_type=event.ord_type,
+        time_in_force=event.time_in_force,
+        order_qty=event.order_qty,
+        price=event.price,
+        stop_px=event.stop_px,
+        expire_date=event.expire_date,
+        expire_time=event.expire_time,
+        exec_inst=event.exec_inst,
+        transact_time=event.transact_time,
+    )
+    return replace(order, last_seq=seq, pending_replace=pending)
 
 
-def _cancel_rejected(order: Order, event: CancelRejected) -> dict[str, Any]:
+def _cancel_rejected(order: Order, event: CancelRejected, seq: int) -> Order:
     """Ends the pending request of that id; a refusal of an id that is not pending changes nothing."""
     cancel, pending = order.pending_cancel, order.pending_replace
+    unknown = left = order.unknown
     if event.response_to is CxlRejResponseTo.ORDER_CANCEL_REQUEST:
         if cancel is not None and cancel.cl_ord_id == event.cl_ord_id:
-            return {"pending_cancel": None, "unknown": None if order.unknown is Request.CANCEL else order.unknown}
+            left = None if unknown is Request.CANCEL else unknown
+            return replace(order, last_seq=seq, pending_cancel=None, unknown=left)
     elif pending is not None and pending.cl_ord_id == event.cl_ord_id:
-        return {"pending_replace": None, "unknown": None if order.unknown is Request.REPLACE else order.unknown}
-    return {}
+        left = None if unknown is Request.REPLACE else unknown
+        return replace(order, last_seq=seq, pending_replace=None, unknown=left)
+    return replace(order, last_seq=seq)
 
 
-def _replaced(order: Order, event: OrderReplaced) -> dict[str, Any]:
-    changes: dict[str, Any] = {
-        "cl_ord_id": event.cl_ord_id,
-        "orig_cl_ord_id": event.orig_cl_ord_id,
-        "side": event.side,
-        "ord_type": event.ord_type,
-        "time_in_force": event.time_in_force,
-        "order_qty": event.order_qty,
-        "price": event.price,
-        "stop_px": event.stop_px,
-        "expire_date": event.expire_date,
-        "expire_time": event.expire_time,
-        "exec_inst": event.exec_inst,
-        "pending_replace": None,
-        "unknown": None if order.unknown is Request.REPLACE else order.unknown,
-    }
-    if event.broker_order_id is not None:
-        changes["broker_order_id"] = event.broker_order_id
-    if event.broker_client_id is not None:
-        changes["broker_client_id"] = event.broker_client_id
-    return changes
+def _replaced(order: Order, event: OrderReplaced, seq: int) -> Order:
+    return replace(
+        order,
+        last_seq=seq,
+        cl_ord_id=event.cl_ord_id,
+        orig_cl_ord_id=event.orig_cl_ord_id,
+        side=event.side,
+        ord_type=event.ord_type,
+        time_in_force=event.time_in_force,
+        order_qty=event.order_qty,
+        price=event.price,
+        stop_px=event.stop_px,
+        expire_date=event.expire_date,
+        expire_time=event.expire_time,
+        exec_inst=event.exec_inst,
+        pending_replace=None,
+        unknown=None if order.unknown is Request.REPLACE else order.unknown,
+        broker_order_id=_told(event.broker_order_id, order.broker_order_id),
+        broker_client_id=_told(event.broker_client_id, order.broker_client_id),
+    )
 
 
-def _restated(order: Order, event: OrderRestated) -> dict[str, Any]:
-    changes: dict[str, Any] = {"suspended": False, "done_for_day": False}
-    if event.released:
-        changes["held"] = False
-    for field in ("order_qty", "price", "stop_px", "broker_order_id"):
-        value = getattr(event, field)
-        if value is not None:
-            changes[field] = value
-    return changes
+def _restated(order: Order, event: OrderRestated, seq: int) -> Order:
+    return replace(
+        order,
+        last_seq=seq,
+        suspended=False,
+        done_for_day=False,
+        held=order.held and not event.released,
+        order_qty=_told(event.order_qty, order.order_qty),
+        price=_told(event.price, order.price),
+        stop_px=_told(event.stop_px, order.stop_px),
+        broker_order_id=_told(event.broker_order_id, order.broker_order_id),
+    )
 
 
-def _ended(closed: Closed) -> Callable[[Order, Event], dict[str, Any]]:
-    def ended(order: Order, event: Event) -> dict[str, Any]:
-        return {
-            "closed": closed,
-            "pending_cancel": None,
-            "pending_replace": None,
-            "suspended": False,
-            "done_for_day": False,
-            "held": False,
-            "unknown": None,
-        }
+def _told(new: T, old: T) -> T:
+    """What the event tells, else what stands."""
+    return old if new is None else new
+
+
+def _ended(closed: Closed) -> Callable[[Order, Event, int], Order]:
+    def ended(order: Order, event: Event, seq: int) -> Order:
+        return replace(
+            order,
+            last_seq=seq,
+            closed=closed,
+            pending_cancel=None,
+            pending_replace=None,
+            suspended=False,
+            done_for_day=False,
+            held=False,
+            unknown=None,
+        )
 
     return ended
 
 
-def _unchanged(order: Order, event: Event) -> dict[str, Any]:
-    return {}
+def _unchanged(order: Order, event: Event, seq: int) -> Order:
+    return replace(order, last_seq=seq)
 
 
-def _done_for_day(order: Order, event: OrderDoneForDay) -> dict[str, Any]:
-    return {"done_for_day": True}
+def _done_for_day(order: Order, event: OrderDoneForDay, seq: int) -> Order:
+    return replace(order, last_seq=seq, done_for_day=True)
 
 
-def _suspended(order: Order, event: OrderSuspended) -> dict[str, Any]:
-    return {"suspended": True}
+def _suspended(order: Order, event: OrderSuspended, seq: int) -> Order:
+    return replace(order, last_seq=seq, suspended=True)
 
 
-_APPLY: dict[type[Event], Callable[[Order, Any], dict[str, Any]]] = {
+_APPLY: dict[type[Event], Callable[[Order, Any, int], Order]] = {
     OrderRejected: _rejected,
     OrderRouted: _routed,
     OrderAccepted: _accepted,
@@ -479,21 +515,25 @@ class Execution(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     broker_exec_id: str = ""
 
 
-def corrected(order: Order, was: Execution, event: TradeCorrected) -> dict[str, Any]:
+def corrected(order: Order, was: Execution, event: TradeCorrected, seq: int) -> Order:
     """CumQty and the gross sum with one execution exchanged."""
-    return {
-        "cum_qty": order.cum_qty - was.last_qty + event.last_qty,
-        "gross": order.gross - was.last_qty * was.last_px + event.last_qty * event.last_px,
-    }
+    return replace(
+        order,
+        last_seq=seq,
+        cum_qty=order.cum_qty - was.last_qty + event.last_qty,
+        gross=order.gross - was.last_qty * was.last_px + event.last_qty * event.last_px,
+    )
 
 
-def busted(order: Order, was: Execution, event: TradeBusted) -> dict[str, Any]:
+def busted(order: Order, was: Execution, event: TradeBusted, seq: int) -> Order:
     """CumQty and the gross sum with one execution taken out."""
-    return {
-        "cum_qty": order.cum_qty - was.last_qty,
-        "gross": order.gross - was.last_qty * was.last_px,
-        "fills": order.fills - 1,
-    }
+    return replace(
+        order,
+        last_seq=seq,
+        cum_qty=order.cum_qty - was.last_qty,
+        gross=order.gross - was.last_qty * was.last_px,
+        fills=order.fills - 1,
+    )
 
 
 def apply(order: Order, entry: Entry, was: Execution | None = None) -> Order:
@@ -502,12 +542,9 @@ def apply(order: Order, entry: Entry, was: Execution | None = None) -> Order:
     Pure: reads no clock, raises KeyError for an event that is not about an order (a bug).
     """
     event = entry.event
-    if isinstance(event, TradeCorrected):
-        assert was is not None
-        changes = corrected(order, was, event)
-    elif isinstance(event, TradeBusted):
-        assert was is not None
-        changes = busted(order, was, event)
-    else:
-        changes = _APPLY[type(event)](order, event)
-    return replace(order, last_seq=entry.seq, **changes)
+    if was is not None:
+        if isinstance(event, TradeCorrected):
+            return corrected(order, was, event, entry.seq)
+        assert isinstance(event, TradeBusted)
+        return busted(order, was, event, entry.seq)
+    return _APPLY[type(event)](order, event, entry.seq)

@@ -10,7 +10,7 @@ from bridge.orders.order import Order
 from bridge.outputs.answers import position_report
 from fixspec.messages import Message, RequestForPositions
 
-CHANGES = (OrderFilled, TradeCorrected, TradeBusted)
+CHANGES = frozenset({OrderFilled, TradeCorrected, TradeBusted})
 
 
 class PositionFeed:
@@ -18,6 +18,7 @@ class PositionFeed:
 
     name = "positions"
     cursor = 0
+    events = CHANGES
 
     def __init__(self, desk: Desk, send: Callable[[str, Message], None]) -> None:
         self._desk = desk
@@ -38,7 +39,7 @@ class PositionFeed:
 
     def on_entry(self, entry: Entry, order: Order | None) -> None:
         """Remember what changed, when anybody wants to know."""
-        if self._subscriptions and order is not None and isinstance(entry.event, CHANGES):
+        if self._subscriptions and order is not None and type(entry.event) in CHANGES:
             self._changed[order.account, order.symbol] = None
 
     def tick(self) -> None:
