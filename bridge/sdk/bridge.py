@@ -5,12 +5,10 @@ import secrets
 import weakref
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bridge.control_answers import KillReport, LimitState, MarketState, MassCancelAnswer, RiskState, Status, Verdict
+from bridge.control_answers import MarketState, MassCancelAnswer, Status, Verdict
 from bridge.journal.encoding import OrderState
 from bridge.orders.market import Instrument
 from bridge.outputs.http.documents import (
@@ -20,23 +18,22 @@ from bridge.outputs.http.documents import (
     ExecutionPage,
     ExecutionState,
     InstrumentPage,
-    LimitPage,
     MarketPage,
     OrderPage,
     OutwardEntry,
     PositionPage,
     PositionState,
-    RiskStates,
 )
 from bridge.sdk.checkpoint import Checkpoint
 from bridge.sdk.feed import Entries, Feed
 from bridge.sdk.order import Order
+from bridge.sdk.risk import Risk
+from bridge.sdk.terms import Amount, new_order, query, word
 from bridge.sdk.wire import Wire, amount, loop_call
 from fixspec.enums import ExecInst, Side, TimeInForce
 
 URL = "http://127.0.0.1:8080"
 UNCLAIMED = 20_000  # entries kept for orders whose answer is still under way
-Amount = str | int | Decimal
 Listener = Callable[[OutwardEntry], Any]
 
 
@@ -178,7 +175,10 @@ class Bridge:
         `more` are further fields of `POST /v1/orders`. TypeError for a float; Refused, Conflict, Unauthorized,
         Unavailable, OutcomeUnknown as they say.
         """
-        body = self._body(side, symbol, qty, limit, stop, account, time_in_force, exec_inst, cl_ord_id, more)
+        name = cl_ord_id or self.next_id()
+        body = new_order(
+            side, symbol, qty, limit, stop, account or self.account_name, time_in_force, exec_inst, name, more
+        )
         headers = {"prefer": f"wait={wait:g}"} if wait else {}
         state, response = await self._wire.request(
             "POST", "/v1/orders", OrderState, body=body, headers=headers, cl_ord_id=body["cl_ord_id"]
@@ -199,39 +199,12 @@ class Bridge:
         **more: Any,
     ) -> Verdict:
         """What every risk rule would say; nothing is entered."""
-        body = self._body(side, symbol, qty, limit, stop, account, time_in_force, exec_inst, None, more)
+        name = self.next_id()
+        body = new_order(
+            side, symbol, qty, limit, stop, account or self.account_name, time_in_force, exec_inst, name, more
+        )
         verdict, _ = await self._wire.request("POST", "/v1/orders", Verdict, body=body, params={"dry_run": "true"})
         return verdict
-
-    def _body(
-        self,
-        side: Side | str,
-        symbol: str,
-        qty: Amount | None,
-        limit: Amount | None,
-        stop: Amount | None,
-        account: str | None,
-        time_in_force: TimeInForce | str | None,
-        exec_inst: Sequence[ExecInst | str],
-        cl_ord_id: str | None,
-        more: dict[str, Any],
-    ) -> dict[str, Any]:
-        ord_type = {(False, False): "market", (True, False): "limit", (False, True): "stop", (True, True): "stop_limit"}
-        body: dict[str, Any] = {
-            "cl_ord_id": cl_ord_id or self.next_id(),
-            "symbol": symbol,
-            "side": word(side),
-            "ord_type": ord_type[limit is not None, stop is not None],
-            "order_qty": amount(qty, "qty"),
-            "price": amount(limit, "limit"),
-            "stop_px": amount(stop, "stop"),
-            "account": account or self.account_name,
-            "time_in_force": word(time_in_force),
-            "exec_inst": [word(each) for each in exec_inst] or None,
-        }
-        for name, value in more.items():
-            body[name] = amount(value, name) if name in AMOUNTS else word(value)
-        return {name: value for name, value in body.items() if value is not None}
 
     async def replace(
         self,
@@ -352,7 +325,7 @@ class Bridge:
         found: list[ExecutionState] = []
         following: str | None = None
         while len(found) < most:
-            params = {**_times(filters), "limit": min(500, most - len(found)), "cursor": following}
+            params = {**query(filters), "limit": min(500, most - len(found)), "cursor": following}
             page = await self._wire.get("/v1/executions", ExecutionPage, params)
             found += page.items
             following = page.next
@@ -381,7 +354,7 @@ class Bridge:
     async def costs(self, *, by: str | Sequence[str] = ("broker", "symbol"), **filters: Any) -> CostTable:
         """Execution cost by dimensions; filters account, since, until."""
         names = by if isinstance(by, str) else ",".join(by)
-        return await self._wire.get("/v1/costs", CostTable, {**_times(filters), "by": names})
+        return await self._wire.get("/v1/costs", CostTable, {**query(filters), "by": names})
 
     async def status(self) -> Status:
         """The daemon in one screen."""
@@ -429,86 +402,5 @@ class Bridge:
         return lambda: listeners.remove(listener) if listener in listeners else None
 
 
-class Risk:
-    """Limits, trading states, halt, kill and resume. Scopes: global, broker, account, strategy, session, symbol."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-
-    async def kill(
-        self,
-        *,
-        reason: str,
-        account: str | None = None,
-        scope: str | None = None,
-        name: str = "",
-        flatten: bool = False,
-    ) -> KillReport:
-        """Fence and cancel everything in a scope, global unless an account or another scope is named."""
-        body = {**_scope(account, scope, name), "reason": reason, "flatten": flatten}
-        report, _ = await self._wire.request("POST", "/v1/risk/kill", KillReport, body=body)
-        return report
-
-    async def kill_report(self, kill_id: int) -> KillReport:
-        """How far a kill is."""
-        return await self._wire.get(f"/v1/risk/kills/{kill_id}", KillReport)
-
-    async def halt(
-        self,
-        *,
-        reason: str,
-        account: str | None = None,
-        scope: str | None = None,
-        name: str = "",
-        state: str = "cancel_only",
-    ) -> RiskState:
-        """Make a scope stricter: reduce_only, cancel_only, locked."""
-        body = {**_scope(account, scope, name), "reason": reason, "state": state}
-        answer, _ = await self._wire.request("POST", "/v1/risk/halt", RiskState, body=body, once=True)
-        return answer
-
-    async def resume(
-        self,
-        *,
-        reason: str,
-        account: str | None = None,
-        scope: str | None = None,
-        name: str = "",
-        state: str = "active",
-    ) -> RiskState:
-        """Make a scope looser."""
-        body = {**_scope(account, scope, name), "reason": reason, "state": state}
-        answer, _ = await self._wire.request("POST", "/v1/risk/resume", RiskState, body=body, once=True)
-        return answer
-
-    async def states(self) -> RiskStates:
-        """Every scope that is not active, and what is used of the limits."""
-        return await self._wire.get("/v1/risk/states", RiskStates)
-
-    async def limits(self) -> list[LimitState]:
-        """Every limit in force."""
-        return list((await self._wire.get("/v1/risk/limits", LimitPage)).items)
-
-
-AMOUNTS = frozenset({"cash_order_qty", "min_qty", "max_floor", "decision_px", "order_qty", "price", "stop_px"})
-
-
-def word(value: Any) -> Any:
-    """An enum's word, a time's text; anything else as it is."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return getattr(value, "value", value)
-
-
 def _id(order: Order | int) -> int:
     return order.order_id if isinstance(order, Order) else order
-
-
-def _scope(account: str | None, scope: str | None, name: str) -> dict[str, str]:
-    if account is not None:
-        return {"scope": "account", "name": account}
-    return {"scope": scope or "global", "name": name}
-
-
-def _times(filters: dict[str, Any]) -> dict[str, Any]:
-    return {name: word(value) for name, value in filters.items()}

@@ -284,7 +284,7 @@ async def test_listeners_are_called_and_may_be_coroutines(bridge: Bridge) -> Non
 async def test_who_waits_for_an_order_is_told_when_the_stream_ends_for_good(
     house: House, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.outputs.http.streams.HEARTBEAT", 0.05)
+    monkeypatch.setattr("bridge.outputs.http.stream_connection.HEARTBEAT", 0.05)
     secret, _ = house.tokens.create("desk", Role.TRADE)
     async with Bridge(server.url, token=secret, account="ACC1") as bridge:
         order = await bridge.buy("AAPL", "100", limit="187.25")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bridge.control_commands import Entrant
 from bridge.journal.errors import JournalTrimmed
-from bridge.outputs.http import streams
+from bridge.outputs.http import stream_connection, streams
 from bridge.outputs.http.principal import Role
 from bridge.outputs.http.server import HttpServer, serve
 from fixspec.enums import OrdType, Side
@@ -137,7 +137,7 @@ async def test_without_a_token_the_first_frame_decides(house: House) -> None:
 
 
 async def test_who_says_nothing_is_not_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "AUTH_WITHIN", 0.05)
+    monkeypatch.setattr(stream_connection, "AUTH_WITHIN", 0.05)
     server = await serve(house.app(open_loopback=False), "127.0.0.1", 0)
     async with websockets.connect(f"ws://127.0.0.1:{server.port}/v1/stream") as socket:
         assert (await Client(socket).closed())[0] == 4401
@@ -159,7 +159,7 @@ async def test_a_feed_token_may_not_read(house: House, connect: Connect) -> None
 async def test_a_token_revoked_ends_its_streams(
     house: House, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(stream_connection, "HEARTBEAT", 0.05)
     secret, _ = house.tokens.create("desk", Role.READ)
     client = await connect(token=secret)
     assert (await client.hear())["op"] == "heartbeat"
@@ -194,7 +194,7 @@ async def test_without_after_the_stream_starts_now(connect: Connect, rest: httpx
 async def test_filters_leave_out_and_the_heartbeat_moves_the_cursor(
     connect: Connect, rest: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(stream_connection, "HEARTBEAT", 0.05)
     client = await connect()
     await client.say(op="subscribe", id=1, types=["order_filled"], symbols=["AAPL"], accounts=["ACC1"])
     await entered(rest, cl_ord_id="A-1", ord_type="market", price=None)
@@ -302,7 +302,7 @@ async def test_states_that_change_are_told_with_their_newest_value(connect: Conn
 async def test_a_large_snapshot_comes_in_parts(
     house: House, connect: Connect, rest: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "SNAPSHOT_ITEMS", 2)
+    monkeypatch.setattr(stream_connection, "SNAPSHOT_ITEMS", 2)
     for number in range(5):
         await entered(rest, cl_ord_id=f"A-{number}")
     client = await connect()
@@ -458,7 +458,7 @@ async def test_one_client_too_many_is_told_so(connect: Connect, monkeypatch: pyt
 async def test_a_client_that_takes_nothing_is_closed_and_holds_up_nobody(
     house: House, connect: Connect, rest: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "STALLED", 0.5)
+    monkeypatch.setattr(stream_connection, "STALLED", 0.5)
     lazy = await connect(max_queue=1, close_timeout=0.1)
     await lazy.say(op="subscribe", id=1, after=0)
     lazy.socket.transport.pause_reading()
