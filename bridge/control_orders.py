@@ -8,7 +8,10 @@ entry when the gate releases it, and nothing undurable is ever answered (DURABIL
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from bridge.control_commands import (
     CancelAfterAnswer,
@@ -61,10 +64,14 @@ class ControlOrders:
     name = "control"
     cursor = 0
 
-    def __init__(self, clock: Clock, chain: RiskChain | None = None) -> None:
-        """`chain` explains; the engine has its own reference to it for deciding."""
+    def __init__(self, clock: Clock, chain: RiskChain | None = None, path: Path | None = None) -> None:
+        """`chain` explains; the engine has its own reference to it for deciding. `path` keeps armed cancel-afters, so
+        that they outlive us: see `resume`.
+        """
         self._clock = clock
         self._chain = chain
+        self._path = path
+        self._deadlines: dict[str, int] = {}  # session → UTC ns
         self._engine: Engine
         self._waiting: dict[Key, asyncio.Future[OrderAnswer | Problem]] = {}
         self._mass: dict[Key, asyncio.Future[int]] = {}
@@ -213,15 +220,43 @@ class ControlOrders:
         if running is not None:
             running.cancel()
         if not seconds:
+            self._deadlines.pop(entrant.session_id, None)
+            self._keep()
             return CancelAfterAnswer(0)
-        loop = asyncio.get_running_loop()
-        self._timers[entrant.session_id] = loop.call_later(seconds, self._not_renewed, entrant.session_id, seconds)
-        return CancelAfterAnswer(seconds, utc(self._clock.utc_ns() + seconds * 1_000_000_000))
+        deadline = self._clock.utc_ns() + seconds * 1_000_000_000
+        self._arm(entrant.session_id, deadline)
+        self._keep()
+        return CancelAfterAnswer(seconds, utc(deadline))
 
-    def _not_renewed(self, session_id: str, seconds: int) -> None:
+    def resume(self) -> None:
+        """Arm again what was armed when we stopped, and cancel at once what ran out meanwhile.
+
+        Call it when the brokers are connected and before anybody may trade. Raises OSError, msgspec.DecodeError for a
+        file that cannot be read: a dead man's switch that is not understood must not be silently off.
+        """
+        if self._path is None or not self._path.exists():
+            return
+        for session_id, deadline in msgspec.json.decode(self._path.read_bytes(), type=dict[str, int]).items():
+            self._arm(session_id, deadline)
+
+    def _arm(self, session_id: str, deadline: int) -> None:
+        self._deadlines[session_id] = deadline
+        left = max((deadline - self._clock.utc_ns()) / 1e9, 0.0)
+        self._timers[session_id] = asyncio.get_running_loop().call_later(left, self._not_renewed, session_id)
+
+    def _keep(self) -> None:
+        if self._path is not None:
+            new = self._path.with_suffix(".new")
+            new.write_bytes(msgspec.json.encode(self._deadlines))
+            new.replace(self._path)
+
+    def _not_renewed(self, session_id: str) -> None:
         self._timers.pop(session_id, None)
+        deadline = self._deadlines.pop(session_id, 0)
         mine = [order for order in self._engine.desk.blotter.open_orders() if order.session_id == session_id]
-        self._engine.cancel_orders(mine, Initiator.DISCONNECT, text=f"cancel-after: not renewed within {seconds} s")
+        text = f"cancel-after: not renewed by {utc(deadline):%H:%M:%S} UTC"
+        self._engine.cancel_orders(mine, Initiator.DISCONNECT, text=text)
+        self._keep()
 
     # --- what the journal says about them ----------------------------------------------------------------------------
 

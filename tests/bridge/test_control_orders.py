@@ -3,11 +3,13 @@
 import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.control_commands import Entrant, OrderChange
+from bridge.control_orders import ControlOrders
 from bridge.problems import ProblemError
 from fixspec.enums import OrdStatus, OrdType, Side, TimeInForce
 from fixspec.messages import Header, NewOrderSingle
@@ -223,8 +225,26 @@ async def test_cancel_after_cancels_the_entrants_own_orders_unless_renewed(room:
     answer = room.orders.cancel_after(60, ALICE, "REST:alice")
     assert answer.at == datetime(2026, 11, 23, 14, 1, tzinfo=UTC)
     room.orders._timers["REST:alice"].cancel()
-    room.orders._not_renewed("REST:alice", 60)
+    room.orders._not_renewed("REST:alice")
     assert [order.cl_ord_id for order in room.desk.blotter.open_orders()] == ["B-1"]
+
+
+async def test_cancel_after_outlives_the_engine(room: EngineRoom, tmp_path: Path) -> None:
+    room.orders._path = tmp_path / "cancel_after.json"
+    await room.orders.new_order(limit("A-1"), ALICE, "REST:alice")
+    await room.orders.new_order(limit("B-1"), Entrant("REST:bob"), "REST:bob")
+    room.orders.cancel_after(60, ALICE, "REST:alice")
+    room.orders.cancel_after(3600, Entrant("REST:bob"), "REST:bob")
+    for timer in room.orders._timers.values():
+        timer.cancel()
+    after = ControlOrders(room.clock, path=tmp_path / "cancel_after.json")
+    after.attach(room.engine)
+    room.clock.advance(120)  # down for two minutes
+    after.resume()
+    await asyncio.sleep(0.01)
+    assert [order.cl_ord_id for order in room.desk.blotter.open_orders()] == ["B-1"]
+    assert list(after._timers) == ["REST:bob"]
+    after._timers["REST:bob"].cancel()
 
 
 async def test_cancel_after_zero_ends_it(room: EngineRoom) -> None:
