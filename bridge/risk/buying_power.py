@@ -48,10 +48,12 @@ class BuyingPower:
             ours = statement.cash
         part = view.table.free_part
         theirs = statement.buying_power - book.unshown(statement.taken_ns)
-        free_theirs = (theirs if theirs > 0 else ZERO) * part
+        free_theirs = (theirs if theirs > ZERO else ZERO) * part
         ours -= book.margin - own_margin
-        free_ours = (ours if ours > 0 else ZERO) * part
+        free_ours = (ours if ours > ZERO else ZERO) * part
         more = funds - own_funds  # what the broker holds for a replaced order already is not asked for again
+        if more <= free_theirs and margin <= free_ours and not view.explaining:
+            return None
         return self._weigh(view, more, free_theirs, f"broker {order.broker}") or self._weigh(
             view, margin, free_ours, "own sums"
         )

@@ -10,16 +10,15 @@ import msgspec
 
 from bridge.interfaces import BrokerAdapter, View
 from bridge.orders.events import Reservation
-from bridge.orders.market import AssetClass
 from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.orders.reports import BrokerAccount
 from bridge.risk.limits import Bound, Table
 from bridge.risk.look import Look
 from bridge.risk.marks import UNCLASSIFIED, Marks, Totals, margin_rate
+from bridge.risk.members import BUY, FUTURE, MARKET
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.pricing import ONE, NoPrice, Reference, reference, valuation
-from fixspec.enums import OrdType, Side
 
 CENT = Decimal("0.01")
 
@@ -130,7 +129,7 @@ class Case(Look):
         self.table: Table = portfolio.limits.table(order, product.asset_class if product is not None else None, now)
         self.limits: dict[str, Bound] = self.table.bounds
         self.missing: Rejection | None = None
-        self.buy = buy = order.side is Side.BUY
+        self.buy = buy = order.side is BUY
 
         # what is worth what
         ref = reference(account, symbol, view, self.table, now)
@@ -182,11 +181,11 @@ class Case(Look):
         if buy:
             self.worst_long = pos + bought + qty
             self.worst_short = pos - sold
-            self.reducing = pos < 0 and leaves is not None and leaves <= -pos - bought
+            self.reducing = pos < ZERO and leaves is not None and leaves <= -pos - bought
         else:
             self.worst_long = pos + bought
             self.worst_short = pos - sold - qty
-            self.reducing = pos > 0 and leaves is not None and leaves <= pos - sold
+            self.reducing = pos > ZERO and leaves is not None and leaves <= pos - sold
         if self.reducing and self.price is None and order.price is not None:
             self.price = order.price  # a reducing limit order passes on its own limit (RISK-TCA 2.3)
 
@@ -224,7 +223,7 @@ class Case(Look):
         old = line.order
         if self.leaves is None or self.leaves > line.qty or order.ord_type is not old.ord_type:
             return False
-        if order.ord_type is OrdType.MARKET:
+        if order.ord_type is MARKET:
             return True
         for new, was in ((order.price, old.price), (order.stop_px, old.stop_px)):
             if (new is None) != (was is None) or (new is not None and was is not None and new > was):
@@ -330,12 +329,12 @@ class Case(Look):
         product, table = self.product, self.table
         assert product is not None
         cash = self.statement is None or not self.statement.margin_account
-        contract = table.bounds.get("R10.margin")
-        if contract is not None and product.asset_class is AssetClass.FUTURE:
+        if product.asset_class is FUTURE:
+            contract = table.bounds.get("R10.margin")
+            if contract is None:
+                return value, value
             need = contract.block * (self.leaves or ZERO)
             return need, need
-        if product.asset_class is AssetClass.FUTURE:
-            return value, value
         if cash:
             need = value * table.fees_up
             return need, need

@@ -88,7 +88,7 @@ class RiskChain:
         self._last = None
         try:
             case = Case(order, view, self.portfolio, self.marks)
-            for check in self._all if case.opening else self._always:
+            for check in self._always if case.reducing or case.lessening else self._all:
                 rejection = check(order, case)
                 if rejection is not None:
                     rule = rejection.rule or "?"

@@ -7,8 +7,8 @@ from typing import ClassVar
 from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case, show
+from bridge.risk.members import BUY, STOP, STOP_LIMIT
 from bridge.risk.portfolio import terms
-from fixspec.enums import OrdType, Side
 
 SECOND = Decimal(1_000_000_000)
 ANY_PRICE = Decimal("Infinity")
@@ -79,9 +79,9 @@ class SelfMatch:
         bound = view.limits.get("R25")
         if bound is None:
             return view.unset("R25")
-        if order.ord_type is OrdType.STOP or order.ord_type is OrdType.STOP_LIMIT:
+        if order.ord_type is STOP or order.ord_type is STOP_LIMIT:
             return None
-        if order.side is Side.BUY:
+        if order.side is BUY:
             if not holding.offers:
                 return None
             best = holding.offers[0]

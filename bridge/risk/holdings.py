@@ -11,7 +11,8 @@ from decimal import ROUND_CEILING, Decimal
 from bridge.orders.events import Reservation
 from bridge.orders.order import EIGHT_PLACES, ZERO, Order
 from bridge.risk.counters import DAYS, Day
-from fixspec.enums import OrdType, SecurityType, Side, TimeInForce
+from bridge.risk.members import BUY, DAY, STOP, STOP_LIMIT
+from fixspec.enums import SecurityType
 
 ANY_PRICE = Decimal("Infinity")  # a market buy meets every offer
 SHOWN_AFTER_NS = 2_000_000_000  # a statement shows what the broker acknowledged this long before it
@@ -32,7 +33,7 @@ def reserved_qty(order: Order) -> Decimal:
     A CashOrderQty(152) order has no quantity; it is reckoned at the bid it met on arrival (the lower price, the larger
     quantity), which is in the journal.
     """
-    if order.closed is not None or (order.done_for_day and order.time_in_force is TimeInForce.DAY):
+    if order.closed is not None or (order.done_for_day and order.time_in_force is DAY):
         return ZERO
     if order.order_qty is not None:
         return order.reserved_qty
@@ -51,9 +52,9 @@ def meeting_px(order: Order) -> Decimal | None:
 
     None for a stop, which rests in no book until it is triggered.
     """
-    if order.ord_type is OrdType.STOP or (order.ord_type is OrdType.STOP_LIMIT and order.held):
+    if order.ord_type is STOP or (order.ord_type is STOP_LIMIT and order.held):
         return None
-    buy = order.side is Side.BUY
+    buy = order.side is BUY
     px = order.price if order.price is not None else (ANY_PRICE if buy else ZERO)
     pending = order.pending_replace
     if pending is not None and pending.price is not None:
@@ -94,7 +95,7 @@ class Line:
         self.order = order
         self.holding = holding
         self.link = link
-        self.buy = order.side is Side.BUY
+        self.buy = order.side is BUY
         self.qty = ZERO
         self.px: Decimal | None = None
         self.rated = False  # True once risk, or nobody, has said what it is worth

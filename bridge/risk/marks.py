@@ -15,10 +15,10 @@ from bridge.orders.order import ZERO
 from bridge.orders.reports import BrokerAccount
 from bridge.risk.holdings import AccountBook, Holding
 from bridge.risk.limits import Table
+from bridge.risk.members import CRYPTO, FUTURE, OPTION
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.pricing import ONE, NoPrice, reference
 
-CRYPTO, OPTION = AssetClass.CRYPTO, AssetClass.OPTION
 UNCLASSIFIED = "UNCLASSIFIED"
 FOREVER = 1 << 62
 
@@ -280,7 +280,7 @@ class Marks:
             marked.held = pos * value
             marked.exit = pos * unit * leaving if leaving is not None else marked.held
             contract = table.bounds.get("R10.margin")
-            if contract is not None and product.asset_class is AssetClass.FUTURE:
+            if contract is not None and product.asset_class is FUTURE:
                 marked.margin = abs(pos) * contract.block
             else:
                 cash = statement is not None and not statement.margin_account

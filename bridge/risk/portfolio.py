@@ -35,11 +35,12 @@ from bridge.risk.counters import Bucket, Day, LookAlikes, Sizes
 from bridge.risk.day import DayRoll
 from bridge.risk.holdings import AccountBook, Holding, Line, Rates, day_traded, meeting_px, reserved_qty
 from bridge.risk.limits import Limits
+from bridge.risk.members import BUY
 from bridge.risk.proof import discrepancies
 from bridge.risk.states import States
 from bridge.risk.times import utc_ns
 from bridge.risk.triggers import Triggers
-from fixspec.enums import CxlRejResponseTo, Side
+from fixspec.enums import CxlRejResponseTo
 
 LATCHES = frozenset({"R11", "R12"})  # halts by these last at least until the next trading day
 BUSTABLE = 10_000  # filled orders whose value is remembered, in case a bust brings them back
@@ -122,7 +123,7 @@ class Portfolio:
         if before is None or before.gross is not after.gross:
             cost = (after.gross - before.gross if before is not None else after.gross) * after.multiplier
             if cost:
-                holding.paid += cost if after.side is Side.BUY else -cost
+                holding.paid += cost if after.side is BUY else -cost
                 self.touched[holding] = None
         if before is not None and before.commission is not after.commission:
             book.fees += after.commission - before.commission
@@ -146,10 +147,11 @@ class Portfolio:
     def _filled(self, book: AccountBook, holding: Holding, order: Order, filled: Decimal) -> None:
         """A fill, or with a negative quantity a bust or correction, moves the position."""
         was = holding.pos
-        now = was + filled if order.side is Side.BUY else was - filled
+        now = was + filled if order.side is BUY else was - filled
         holding.pos = now
         self.touched[holding] = None
         if filled < 0:
+            book.pair(holding)
             return
         book.day.fills += 1
         if day_traded(order):

@@ -8,7 +8,7 @@ from bridge.orders.market import AssetClass
 from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case, show
-from fixspec.enums import Side
+from bridge.risk.members import CRYPTO, SELL
 
 SHARES = frozenset({AssetClass.EQUITY, AssetClass.ETF})
 MARKED = SHARES | {AssetClass.CRYPTO}
@@ -27,7 +27,7 @@ class MaxPosition:
     def check(self, order: Order, view: Case) -> Rejection | None:
         """MAX_POSITION."""
         worst = view.worst_long if view.buy else -view.worst_short
-        if worst <= 0:
+        if worst <= ZERO:
             return None
         limits = view.limits
         units = limits.get("R09.long" if view.buy else "R09.short")
@@ -70,7 +70,7 @@ class CrossZero:
         """CROSS_ZERO."""
         bound = view.limits.get("R09.cross")
         pos = view.pos
-        if bound is None or not pos or (pos > 0) == view.buy:
+        if bound is None or not pos or (pos > ZERO) == view.buy:
             return None
         room = -pos - view.others_buy if view.buy else pos - view.others_sell
         if room <= ZERO or view.leaves is None:
@@ -109,8 +109,8 @@ class ShortMarking:
 
     def _mark(self, order: Order, view: Case) -> Rejection | None:
         held = view.pos - view.others_sell
-        held = held if held > 0 else ZERO
-        if order.side is Side.SELL:
+        held = held if held > ZERO else ZERO
+        if order.side is SELL:
             if view.leaves is None:
                 return view.unknown("R24")
             if view.leaves > held:
@@ -124,7 +124,7 @@ class ShortMarking:
 
     def _borrow(self, order: Order, view: Case) -> Rejection | None:
         product, statement = view.product, view.statement
-        if product is None or product.asset_class is AssetClass.CRYPTO or not product.shortable:
+        if product is None or product.asset_class is CRYPTO or not product.shortable:
             return view.no("R24", ReasonCode.NO_LOCATE, f"{order.symbol} cannot be sold short")
         if statement is None or not statement.shorting_allowed:
             return view.no("R24", ReasonCode.NO_LOCATE, f"account {order.account} may not sell short")
@@ -154,7 +154,7 @@ class DayTrades:
         if holding is None or product is None:
             return None
         against = holding.sells if view.buy else holding.buys
-        closes = holding.opened_today and ((holding.pos > 0) != view.buy) and holding.pos
+        closes = holding.opened_today and ((holding.pos > ZERO) != view.buy) and holding.pos
         if not (closes or against) or product.asset_class not in SHARES:
             return None
         statement = view.statement

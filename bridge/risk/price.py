@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
-from bridge.orders.order import Order
+from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case, show
 from bridge.risk.limits import Bound
+from bridge.risk.members import LIMIT, MARKET
 from bridge.risk.pricing import collar
-from fixspec.enums import OrdType
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class PriceCollar:
         if ref is None or product is None:
             if "R04" in view.table.off:
                 return None
-            if view.reducing and order.ord_type is OrdType.LIMIT and product is not None:
+            if view.reducing and order.ord_type is LIMIT and product is not None:
                 return None
             return view.unknown("R04")
         bound = collar(ref.price, product.tick_size, view.table)
         if bound is None:
             return view.unset("R04")
-        if order.ord_type is OrdType.MARKET:
+        if order.ord_type is MARKET:
             if ref.bid is None:
                 text = f"a market order needs a fresh two-sided quote of {order.symbol}, not only {ref.source.value}"
                 return view.no("R04", ReasonCode.NO_REFERENCE_PRICE, text)
@@ -52,7 +52,7 @@ class PriceCollar:
 
     def _trigger(self, stop_px: Decimal, reference: Decimal, bound: Bound, view: Case) -> Rejection | None:
         gap = stop_px - reference if view.buy else reference - stop_px
-        if gap <= 0:
+        if gap <= ZERO:
             text = f"StopPx(99) {show(stop_px)} is on the wrong side of reference {show(reference)}"
             return Rejection(ReasonCode.PRICE_COLLAR, f"R04 {text}", "R04", reference, stop_px)
         reach = view.table.number("R04.stop")
@@ -80,7 +80,7 @@ class PassiveCollar:
             only_warns = not bound.block.is_finite()
             return None if only_warns or view.reducing else view.unknown("R05")
         gap = ref.price - order.price if view.buy else order.price - ref.price
-        if gap <= 0:
+        if gap <= ZERO:
             return None
         what = "Price(44) {} away from reference {}, a part of"
         return view.weigh("R05", ReasonCode.PRICE_COLLAR, what, gap / ref.price, bound, order.price, ref.price)

@@ -12,11 +12,13 @@ from bridge.interfaces import View
 from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode
 from bridge.risk.limits import Bound, Table
-from fixspec.enums import ArrivalSource, OrdType, Side, TimeInForce
+from bridge.risk.members import BUY, MARKET, OPENING
+from fixspec.enums import ArrivalSource, Side
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
 TWO = Decimal(2)
+MIDDLE = Decimal(25)  # prices from here on are high ones
 
 
 class Reference(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +81,7 @@ def valuation(order: Order, ref: Reference | None, table: Table) -> Decimal | No
     A limit buy costs its limit at most. A limit sell is valued at the better of limit and bid: what it would open
     short. Without a limit the touch counts, with `PX.buffer` on top; in an opening auction twice the buffer on R.
     """
-    buy = order.side is Side.BUY
+    buy = order.side is BUY
     limit = order.price
     if limit is not None:
         if buy:
@@ -88,10 +90,10 @@ def valuation(order: Order, ref: Reference | None, table: Table) -> Decimal | No
         return None if bid is None else limit if limit >= bid else bid
     if ref is None:
         return None
-    if order.time_in_force is TimeInForce.OPENING:
+    if order.time_in_force is OPENING:
         return ref.price * (ONE + 2 * table.buffer)
     stop = order.stop_px
-    if order.ord_type is OrdType.MARKET or stop is None:
+    if order.ord_type is MARKET or stop is None:
         if ref.bid is None or ref.ask is None:
             return None
         return (ref.ask if buy else ref.bid) * table.buffer_up
@@ -107,7 +109,7 @@ def collar(price: Decimal, tick: Decimal, table: Table) -> Bound | None:
 
     The fraction depends on the price band. `R04.ticks` widens it where a price has few ticks.
     """
-    name = "R04" if price >= 25 else "R04.below_25" if price >= 1 else "R04.below_1"
+    name = "R04" if price >= MIDDLE else "R04.below_25" if price >= ONE else "R04.below_1"
     bound = table.bounds.get(name)
     if bound is None or not table.collar_ticks:
         return bound
@@ -125,6 +127,6 @@ def protected_px(side: Side, ref: Reference, tick: Decimal, table: Table) -> Dec
     bound = collar(ref.price, tick, table)
     fraction = table.buffer if bound is None else bound.block if bound.block.is_finite() else bound.warn
     width = fraction * ref.price
-    if side is Side.BUY:
+    if side is BUY:
         return (ref.price + width) // tick * tick
     return -((width - ref.price) // tick) * tick

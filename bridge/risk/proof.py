@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from bridge.orders.order import ZERO, Order
 from bridge.risk.holdings import AccountBook, Holding, Line, reserved_qty
-from fixspec.enums import Side
+from bridge.risk.members import BUY
 
 
 def discrepancies(
@@ -30,7 +30,7 @@ def discrepancies(
             continue
         seen.add(order.order_id)
         sums = expected.setdefault((order.account, order.symbol), [ZERO, ZERO, 0, 0])
-        side = 0 if order.side is Side.BUY else 1
+        side = 0 if order.side is BUY else 1
         sums[side + 2] += 1
         if order.cl_ord_link_id is not None and linked(order):
             leg = (order.account, order.symbol, side, order.cl_ord_link_id)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from bridge.orders.market import AssetClass, Instrument
-from bridge.orders.order import Order
+from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case, show
 from bridge.risk.limits import LimitMode
@@ -43,9 +43,9 @@ class Validation:
             return view.no("R01", ReasonCode.MARKET_CLOSED, f"the market of {order.symbol} is {word}")
         tick = product.tick_size
         price, stop = order.price, order.stop_px
-        if price is not None and (price <= 0 or price % tick):
+        if price is not None and (price <= ZERO or price % tick):
             return self._off_tick("Price(44)", price, tick)
-        if stop is not None and (stop <= 0 or stop % tick):
+        if stop is not None and (stop <= ZERO or stop % tick):
             return self._off_tick("StopPx(99)", stop, tick)
         return self._quantity(order, view, product) or self._capability(order, view)
 
@@ -57,7 +57,7 @@ class Validation:
         qty = order.order_qty
         if qty is None:
             return None if order.cash_order_qty is not None else view.unknown("R01")
-        if qty <= 0:
+        if qty <= ZERO:
             return Rejection(ReasonCode.QTY_FORMAT, f"R01 OrderQty(38) {qty:f} is not above zero", "R01", None, qty)
         lot = product.lot_size
         if qty % lot:
