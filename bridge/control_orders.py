@@ -75,6 +75,7 @@ class ControlOrders:
         self._engine: Engine
         self._waiting: dict[Key, asyncio.Future[OrderAnswer | Problem]] = {}
         self._mass: dict[Key, asyncio.Future[int]] = {}
+        self._masses: dict[Key, MassCancelAnswer] = {}
         self._received: dict[int, Key] = {}
         self._refusals: dict[int, Problem] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -172,6 +173,9 @@ class ControlOrders:
             raise refuse("forbidden", f"account {account} is not covered", code="ACCOUNT_NOT_ENTITLED")
         engine = self._engine
         key = (entrant.session_id, cl_ord_id)
+        known = self._masses.get(key)
+        if known is not None:
+            return known
         if engine.desk.blotter.knows(*key):
             raise refuse("duplicate-cl-ord-id", f"ClOrdID(11) {cl_ord_id} was used before", code="DUP_CLORDID")
         chosen = [
@@ -210,7 +214,10 @@ class ControlOrders:
         finally:
             self._mass.pop(key, None)
         ids = tuple(order.order_id for order in chosen)
-        return MassCancelAnswer(mass_id, len(ids), ids, engine.desk.blotter.seq)
+        answer = self._masses[key] = MassCancelAnswer(mass_id, len(ids), ids, engine.desk.blotter.seq)
+        if len(self._masses) > REMEMBERED:
+            del self._masses[next(iter(self._masses))]
+        return answer
 
     def cancel_after(self, seconds: int, entrant: Entrant, caller: str) -> CancelAfterAnswer:
         """See `Commands.cancel_after`."""

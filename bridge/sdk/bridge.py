@@ -273,7 +273,6 @@ class Bridge:
             MassCancelAnswer,
             body={name: value for name, value in body.items() if value is not None},
             cl_ord_id=body["cl_ord_id"],
-            once=True,
         )
         return answer
 

@@ -215,6 +215,8 @@ async def test_cancel_all_takes_what_matches_whoever_entered_it(room: EngineRoom
     answer = await room.orders.cancel_all("M-1", ALICE, "REST:alice", symbol="AAPL", side=Side.BUY)
     assert answer.count == 2
     assert {order.cl_ord_id for order in room.desk.blotter.open_orders()} == {"A-2", "A-3"}
+    assert await room.orders.cancel_all("M-1", ALICE, "REST:alice", symbol="AAPL", side=Side.BUY) == answer
+    assert room.kinds().count("mass_cancel_requested") == 1
     mass = next(entry for entry in room.entries() if entry.seq == answer.mass_id)
     assert mass.event.order_ids == answer.order_ids  # type: ignore[union-attr]
 
