@@ -19,7 +19,7 @@ from bridge.problems import FieldFault, refuse
 
 
 class QuotesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which symbols, separated by commas; all that are quoted when absent."""
+    """Which symbols, separated by commas; all instruments when absent. Those never quoted are left out."""
 
     symbols: Annotated[str, Meta(max_length=4096)] = ""
 
@@ -29,8 +29,7 @@ class QuotesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 )
 async def instruments(request: Asked, services: Behind) -> Response[bytes]:
     """The symbol master."""
-    known = await services.engine.ask("instruments", tuple[Instrument, ...])
-    return state(request, InstrumentPage(items=known))
+    return state(request, InstrumentPage(items=await services.instruments()))
 
 
 @endpoint(
@@ -45,7 +44,7 @@ async def instruments(request: Asked, services: Behind) -> Response[bytes]:
 async def instrument_by_symbol(request: Asked, symbol: FromPath[str], services: Behind) -> Response[bytes]:
     """One row of the symbol master: tick, lot, multiplier, currency, sector."""
     name = symbol.removeprefix("/")
-    for instrument in await services.engine.ask("instruments", tuple[Instrument, ...]):
+    for instrument in await services.instruments():
         if instrument.symbol == name:
             return state(request, instrument)
     raise refuse("not-found", f"there is no instrument {name}")
@@ -58,7 +57,10 @@ async def quotes(request: Asked, services: Behind) -> Response[bytes]:
     """Freshest quotes and trades, as risk and the paper broker see them."""
     query = query_of(request, QuotesQuery)
     symbols = [symbol for symbol in query.symbols.split(",") if symbol]
-    return answered(MarketPage(items=await _market(services, symbols)))
+    if not symbols:
+        symbols = [instrument.symbol for instrument in await services.instruments()]
+    known = await _market(services, symbols)
+    return answered(MarketPage(items=tuple(each for each in known if each.quote or each.trade)))
 
 
 @endpoint(

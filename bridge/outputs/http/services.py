@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from litestar import Request
@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import SkipValidation
 
 from bridge.control_commands import Engine
+from bridge.orders.market import Instrument
 from bridge.outputs.http.book import Book
 from bridge.outputs.http.door import PRINCIPAL
 from bridge.outputs.http.engine_vitals import EngineVitals
@@ -20,6 +21,7 @@ from bridge.outputs.http.series import Charts
 from bridge.outputs.http.tokens import TokenStore
 from bridge.problems import refuse
 
+INSTRUMENTS_FOR = timedelta(seconds=30)
 MAX_NUMBER = 10**18  # no `seq` or order id is greater, and none is negative
 
 Render = Callable[[str], tuple[bytes, str]]
@@ -49,6 +51,14 @@ class Services:
     render_metrics: Render
     missing: Callable[[], Sequence[str]]
     now: Callable[[], datetime]
+    _instruments: tuple[datetime, tuple[Instrument, ...]] | None = None
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        """The symbol master, at most INSTRUMENTS_FOR old: it is large and hardly ever changes."""
+        now = self.now()
+        if self._instruments is None or now - self._instruments[0] > INSTRUMENTS_FOR:
+            self._instruments = (now, await self.engine.ask("instruments", tuple[Instrument, ...]))
+        return self._instruments[1]
 
 
 Behind: TypeAlias = NamedDependency[SkipValidation[Services]]

@@ -105,3 +105,18 @@ async def test_a_defect_behind_the_door_is_internal_and_says_nothing(browse: Bro
     answer = await browse().post("/v1/quotes", json={"quotes": [GOOD]})
     assert answer.status_code == 500
     assert "hunter2" not in answer.text
+
+
+async def test_instruments_and_quotes_are_listed_and_found_by_symbol(browse: Browse, house: House) -> None:
+    http = browse()
+    assert {each["symbol"] for each in (await http.get("/v1/instruments")).json()["items"]} == {
+        "AAPL",
+        "MSFT",
+        "BTC/USD",
+    }
+    assert (await http.get("/v1/instruments/BTC%2FUSD")).json()["lot_size"] == "0.0001"
+    assert (await http.get("/v1/instruments/NONE")).status_code == 404
+    assert (await http.get("/v1/quotes/AAPL")).json()["quote"]["ask_px"] == "187.25"
+    assert (await http.get("/v1/quotes/BTC%2FUSD")).status_code == 404
+    assert [each["symbol"] for each in (await http.get("/v1/quotes")).json()["items"]] == ["AAPL", "MSFT"]
+    assert [each["symbol"] for each in (await http.get("/v1/quotes?symbols=MSFT,NONE")).json()["items"]] == ["MSFT"]
