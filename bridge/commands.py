@@ -162,8 +162,11 @@ class EngineCommands:
         return self._instruments
 
     def market(self, symbols: tuple[str, ...]) -> tuple[MarketState, ...]:
-        """Freshest quotes and trades."""
-        return tuple(MarketState(symbol, self._desk.quote(symbol), self._desk.last_trade(symbol)) for symbol in symbols)
+        """Freshest quotes and trades; without `symbols` of every instrument that has any."""
+        desk = self._desk
+        asked = symbols or tuple(each.symbol for each in self._instruments)
+        states = (MarketState(symbol, desk.quote(symbol), desk.last_trade(symbol)) for symbol in asked)
+        return tuple(each for each in states if symbols or each.quote is not None or each.trade is not None)
 
     def risk_limits(self) -> tuple[LimitState, ...]:
         """Every limit in force."""

@@ -78,7 +78,9 @@ class Commands(Protocol):
         ...
 
     def market(self, symbols: tuple[str, ...]) -> Result[tuple[MarketState, ...]]:
-        """Freshest quotes and trades; also pushed on topic `market/<symbol>`, at most twice a second while demanded."""
+        """Freshest quotes and trades, without `symbols` all there are; also pushed on topic `market/<symbol>`, at most
+        twice a second while demanded.
+        """
         ...
 
     def quotes(

@@ -1,20 +1,24 @@
 """The journal, folded: what the commands show without asking a daemon."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, NoReturn
 
 import msgspec
 
 from bridge.cli.output import ExitCode, fail
 from bridge.interfaces import JournalError
+from bridge.journal.encoding import decode
 from bridge.journal.errors import JournalDamaged
 from bridge.journal.head import HeadReader
 from bridge.journal.reader import JournalReader
 from bridge.journal.state import blotter_at
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import OrderFilled
+from bridge.orders.events import OrderFilled, Scope, TradingHalted, TradingResumed
 from bridge.orders.order import Order
 from bridge.settings import Settings
+
+_STATES = (TradingHalted, TradingResumed)
 
 
 def unreadable(error: JournalError) -> NoReturn:
@@ -40,6 +44,32 @@ def folded(found: Settings) -> Blotter:
         return blotter_at(found.journal_dir, released(found))
     except JournalError as error:
         unreadable(error)
+
+
+def halts(found: Settings) -> list[dict[str, Any]]:
+    """Every scope that is not active, with the entry that made it so, newest first."""
+    book = folded(found)
+    since: dict[tuple[Scope, str], tuple[int, datetime, TradingHalted | TradingResumed]] = {}
+    if book.states():
+        for seq, record in JournalReader(found.journal_dir).records(0, book.seq):
+            if b'"trading_' in record and isinstance(event := (entry := decode(record)).event, _STATES):
+                since[event.scope, event.name] = (seq, entry.time, event)
+    rows = []
+    for (scope, name), halt in book.states().items():
+        seq, time, event = since[scope, name]
+        rows.append(
+            {
+                "scope": scope,
+                "name": name,
+                "state": book.state(scope, name),
+                "time": time,
+                "seq": seq,
+                "who": event.who,
+                "reason": event.reason,
+                "kill": halt.kill_epoch > 0,
+            }
+        )
+    return sorted(rows, key=lambda row: -row["seq"])
 
 
 def executions(found: Settings) -> Iterator[dict[str, Any]]:

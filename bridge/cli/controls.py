@@ -7,9 +7,10 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bridge.cli.book import halts
 from bridge.cli.engine import ask
 from bridge.cli.loading import Config, DataDir, Set, settings
-from bridge.cli.output import Csv, ExitCode, Json, Yes, console, fail, form, rows
+from bridge.cli.output import Csv, ExitCode, Json, Watch, Yes, confirm, console, fail, form, listed, rows
 from bridge.control_commands import KillReport, LimitState, RiskState, Verdict
 from bridge.orders.events import Scope, TradingState
 
@@ -61,7 +62,7 @@ def resume(
     """Take a halt back. Never happens by itself: a named person, a reason."""
     found = settings(config, data_dir, set_)
     scope, name = _scope(account, broker, session, strategy, symbol)
-    _confirm(f"This lets {_where(scope, name)} trade again ({state.value}).", name or "resume", yes=yes)
+    confirm(f"This lets {_where(scope, name)} trade again ({state.value}).", name or "resume", yes=yes)
     _state(ask(found, "resume", RiskState, scope=scope, name=name, state=state, reason=reason))
 
 
@@ -86,7 +87,7 @@ def kill(
     found = settings(config, data_dir, set_)
     scope, name = _scope(account, broker, session, strategy, symbol)
     rest = "Positions are closed at the market." if flatten else "Positions stay."
-    _confirm(f"This refuses new orders and cancels all of {_where(scope, name)}. {rest}", name or "kill", yes=yes)
+    confirm(f"This refuses new orders and cancels all of {_where(scope, name)}. {rest}", name or "kill", yes=yes)
     began = time.monotonic()
     report = ask(found, "kill", KillReport, scope=scope, name=name, reason=reason, flatten=flatten)
     shown = 0
@@ -113,23 +114,48 @@ def limits(
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
+    watch: Watch = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """Show every limit in force, where it comes from, and how much of it is used."""
     found = settings(config, data_dir, set_)
-    shown = [
-        state
-        for state in ask(found, "risk_limits", tuple[LimitState, ...])
-        if (not used or state.ratio) and (account is None or state.name in ("", account))
-    ]
-    wanted = form(as_json=as_json, as_csv=as_csv)
-    rows(
+
+    def read() -> list[dict[str, object]]:
+        return [
+            _limit(state)
+            for state in ask(found, "risk_limits", tuple[LimitState, ...])
+            if (not used or state.ratio) and (account is None or state.name in ("", account))
+        ]
+
+    listed(
         ("rule", "scope", "name", "value", "used", "ratio", "bar", "title", "source"),
-        [_limit(state) for state in shown],
-        form=wanted,
+        read,
+        form=form(as_json=as_json, as_csv=as_csv),
         right=("value", "used", "ratio"),
         empty="no limit is in force",
+        watch=watch,
+    )
+
+
+@risk_app.command()
+def states(
+    config: Config = None,
+    data_dir: DataDir = None,
+    set_: Set = None,
+    watch: Watch = None,
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show every scope that is not active: its state, since when, who made it so and why. Needs no daemon."""
+    found = settings(config, data_dir, set_)
+    listed(
+        ("scope", "name", "state", "time", "seq", "who", "reason", "kill"),
+        lambda: halts(found),
+        form=form(as_json=as_json, as_csv=as_csv),
+        right=("seq",),
+        empty="everything is active",
+        watch=watch,
     )
 
 
@@ -228,8 +254,3 @@ def _where(scope: Scope, name: str) -> str:
 
 def _state(state: RiskState) -> None:
     console().print(f"{_where(state.scope, state.name)}: {state.state.value} (seq {state.seq})", markup=False)
-
-
-def _confirm(what: str, word: str, *, yes: bool) -> None:
-    if not yes and typer.prompt(f"{what} Type {word} to go on") != word:
-        fail("nothing was done")

@@ -1,13 +1,13 @@
 """`fills`, `positions`: the desk, folded from the journal; no daemon is needed to look."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from bridge.cli.book import executions, folded
 from bridge.cli.loading import Config, DataDir, Set, settings
-from bridge.cli.output import Csv, Json, form, rows
+from bridge.cli.output import Csv, Json, Watch, form, listed
 
 Account = Annotated[str | None, typer.Option("--account", "-a", help="Only this account.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", "-s", help="Only this symbol.")]
@@ -20,17 +20,22 @@ def fills(
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
+    watch: Watch = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """List executions, oldest first, with what each cost against the price at arrival."""
     found = settings(config, data_dir, set_)
-    shown = [
-        row
-        for row in executions(found)
-        if (account is None or row["account"] == account) and (symbol is None or row["symbol"] == symbol)
-    ]
-    rows(
+
+    def read() -> list[dict[str, Any]]:
+        shown = [
+            row
+            for row in executions(found)
+            if (account is None or row["account"] == account) and (symbol is None or row["symbol"] == symbol)
+        ]
+        return shown[-last:] if last else shown
+
+    listed(
         (
             "seq",
             "time",
@@ -45,10 +50,11 @@ def fills(
             "broker",
             "exec_id",
         ),
-        shown[-last:] if last else shown,
+        read,
         form=form(as_json=as_json, as_csv=as_csv),
         right=("seq", "order_id", "qty", "px", "cost_bp"),
         empty="no fill yet",
+        watch=watch,
     )
 
 
@@ -59,20 +65,25 @@ def positions(
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
+    watch: Watch = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """List positions from confirmed fills: quantity, average price, realised profit, fees."""
-    book = folded(settings(config, data_dir, set_))
-    shown = [
-        msgspec.to_builtins(position) | {"qty": f"{position.qty:f}", "avg_px": f"{position.avg_px:f}"}
-        for position in book.positions(account)
-        if (every or position.qty) and (symbol is None or position.symbol == symbol)
-    ]
-    rows(
+    found = settings(config, data_dir, set_)
+
+    def read() -> list[dict[str, Any]]:
+        return [
+            msgspec.to_builtins(position) | {"qty": f"{position.qty:f}", "avg_px": f"{position.avg_px:f}"}
+            for position in folded(found).positions(account)
+            if (every or position.qty) and (symbol is None or position.symbol == symbol)
+        ]
+
+    listed(
         ("account", "symbol", "qty", "avg_px", "realised", "bought", "sold", "fees"),
-        shown,
+        read,
         form=form(as_json=as_json, as_csv=as_csv),
         right=("qty", "avg_px", "realised", "bought", "sold", "fees"),
         empty="no position",
+        watch=watch,
     )

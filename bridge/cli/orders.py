@@ -16,7 +16,7 @@ from bridge.cli.controls import verdict
 from bridge.cli.desk import Account, Symbol
 from bridge.cli.engine import ask
 from bridge.cli.loading import Config, DataDir, Set, settings
-from bridge.cli.output import Csv, ExitCode, Json, console, fail, form, rows
+from bridge.cli.output import Csv, ExitCode, Json, Watch, console, fail, form, listed
 from bridge.control import caller_name
 from bridge.control_commands import Entrant, OrderAnswer, OrderChange, Verdict
 from bridge.journal.encoding import OrderState, order_state
@@ -89,6 +89,7 @@ def orders(
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
+    watch: Watch = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
@@ -96,20 +97,25 @@ def orders(
     context.obj = found = settings(config, data_dir, set_)
     if context.invoked_subcommand is not None:
         return
-    book = folded(found)
-    wanted = [
-        order
-        for order in (book.orders() if every else book.open_orders())
-        if (account is None or order.account == account)
-        and (symbol is None or order.symbol == symbol)
-        and (session is None or order.session_id == session)
-    ]
-    rows(
+
+    def read() -> list[dict[str, Any]]:
+        book = folded(found)
+        wanted = [
+            order
+            for order in (book.orders() if every else book.open_orders())
+            if (account is None or order.account == account)
+            and (symbol is None or order.symbol == symbol)
+            and (session is None or order.session_id == session)
+        ]
+        return [msgspec.to_builtins(order_state(order)) for order in sorted(wanted, key=lambda order: order.order_id)]
+
+    listed(
         ORDER_COLUMNS,
-        [msgspec.to_builtins(order_state(order)) for order in sorted(wanted, key=lambda order: order.order_id)],
+        read,
         form=form(as_json=as_json, as_csv=as_csv),
         right=NUMBERS,
         empty="no order works" if not every else "no order was ever entered",
+        watch=watch,
     )
 
 

@@ -6,14 +6,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +23,17 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,}Z")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.", rich_help_panel="Output")]
 Csv = Annotated[bool, typer.Option("--csv", help="Comma-separated values.", rich_help_panel="Output")]
+Watch = Annotated[
+    float | None,
+    typer.Option(
+        "--watch",
+        "-w",
+        metavar="SECONDS",
+        min=0.2,
+        help="Show it again so often, until Ctrl-C.",
+        rich_help_panel="Output",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
@@ -77,8 +90,12 @@ def rows(
     form: Form = Form.AUTO,
     right: Iterable[str] = (),
     empty: str = "",
+    header: bool = True,
 ) -> None:
-    """Write items; `columns` are their keys, `right` those to be aligned right, `empty` what to say of no rows."""
+    """Write items; `columns` are their keys, `right` those to be aligned right, `empty` what to say of no rows.
+
+    `header` False leaves the line of names out of CSV.
+    """
     found = list(items)
     if form is Form.JSON:
         for item in found:
@@ -86,32 +103,94 @@ def rows(
         return
     if form is Form.CSV:
         text = io.StringIO()
-        table = [[cell(item.get(column)) for column in columns] for item in found]
-        csv.writer(text, lineterminator="\n").writerows([columns, *table])
+        lines = [[cell(item.get(column)) for column in columns] for item in found]
+        csv.writer(text, lineterminator="\n").writerows([columns, *lines] if header else lines)
         print(text.getvalue(), end="")
         return
-    table = [[_short(cell(item.get(column))) for column in columns] for item in found]
     if not found:
         if empty:
             print(empty, file=sys.stderr)
         return
-    titles = [column.replace("_", " ").upper() for column in columns]
-    aligned = set(right)
     if sys.stdout.isatty():
-        shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for column, title in zip(columns, titles, strict=True):
-            shown.add_column(title, justify="right" if column in aligned else "left", overflow="fold")
-        for line in table:
-            shown.add_row(*map(Text, line))
-        console().print(shown)
+        console().print(table(columns, found, right=right))
         return
-    widths = [max(map(len, values)) for values in zip(titles, *table, strict=True)]
-    for line in (titles, *table):
+    aligned = set(right)
+    body = [[_short(cell(item.get(column))) for column in columns] for item in found]
+    titles = [_title(column) for column in columns]
+    widths = [max(map(len, values)) for values in zip(titles, *body, strict=True)]
+    for line in (titles, *body):
         padded = (
             value.rjust(width) if column in aligned else value.ljust(width)
             for column, value, width in zip(columns, line, widths, strict=True)
         )
         print("  ".join(padded).rstrip())
+
+
+def listed(
+    columns: Sequence[str],
+    read: Callable[[], Iterable[Mapping[str, Any]]],
+    *,
+    form: Form = Form.AUTO,
+    right: Iterable[str] = (),
+    empty: str = "",
+    watch: float | None = None,
+) -> None:
+    """`rows` of what `read` gives; with `watch` again and again, until Ctrl-C, which is the normal end then."""
+    if watch is None:
+        rows(columns, read(), form=form, right=right, empty=empty)
+        return
+    if form is Form.AUTO and sys.stdout.isatty():
+        live(lambda: table(columns, list(read()), right=right, empty=empty), every=watch)
+        return
+
+    def write(header: bool) -> None:
+        rows(columns, read(), form=form, right=right, empty=empty, header=header)
+        sys.stdout.flush()
+
+    repeat(write, every=watch)
+
+
+def live(draw: Callable[[], RenderableType], *, every: float) -> None:
+    """Draw over what was drawn before, every so many seconds; below it where there is no terminal."""
+    if not sys.stdout.isatty():
+        repeat(lambda first: console().print(draw()), every=every)
+        return
+    with Live(draw(), console=console(), auto_refresh=False) as screen:
+        repeat(lambda first: None if first else screen.update(draw(), refresh=True), every=every)
+
+
+def repeat(act: Callable[[bool], None], *, every: float) -> None:
+    """Call `act(first)` every so many seconds until Ctrl-C."""
+    try:
+        act(True)
+        while True:
+            time.sleep(every)
+            act(False)
+    except KeyboardInterrupt:
+        return
+
+
+def table(
+    columns: Sequence[str], items: Sequence[Mapping[str, Any]], *, right: Iterable[str] = (), empty: str = ""
+) -> RenderableType:
+    """Items as a table of the terminal."""
+    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    aligned = set(right)
+    for column in columns:
+        shown.add_column(_title(column), justify="right" if column in aligned else "left", overflow="fold")
+    for item in items:
+        shown.add_row(*(Text(_short(cell(item.get(column)))) for column in columns))
+    return shown if items or not empty else Group(shown, Text(empty, style="dim"))
+
+
+def confirm(what: str, word: str, *, yes: bool) -> None:
+    """Go on only when `word` is typed, or with `--yes`."""
+    if not yes and typer.prompt(f"{what} Type {word} to go on") != word:
+        fail("nothing was done")
+
+
+def _title(column: str) -> str:
+    return column.replace("_", " ").upper()
 
 
 def cell(value: Any) -> str:

@@ -9,21 +9,15 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.engine import ask
 from bridge.cli.loading import Config, DataDir, Set, settings
-from bridge.cli.output import Csv, ExitCode, Json, Yes, cell, console, fail, form, rows
+from bridge.cli.output import Csv, ExitCode, Json, Watch, Yes, cell, confirm, console, fail, form, listed, live
 from bridge.control_commands import MarketState, ReconcileAnswer, SessionNumbers, Status
 from bridge.settings import Settings
 from bridge.vitals import Histogram
-
-Watch = Annotated[
-    float | None,
-    typer.Option("--watch", "-w", metavar="SECONDS", min=0.2, help="Draw it again so often, until Ctrl-C."),
-]
 
 sessions_app = typer.Typer(invoke_without_command=True, help="FIX sessions: list, disconnect, reset, numbers, enable.")
 brokers_app = typer.Typer(invoke_without_command=True, help="Broker connections: list, reconcile.")
@@ -42,10 +36,7 @@ def status(
     if watch is None:
         console().print(_screen(*_both(found)))
         return
-    with Live(_screen(*_both(found)), console=console(), auto_refresh=False) as live:
-        while True:
-            time.sleep(watch)
-            live.update(_screen(*_both(found)), refresh=True)
+    live(lambda: _screen(*_both(found)), every=watch)
 
 
 @sessions_app.callback()
@@ -54,18 +45,20 @@ def sessions(
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
+    watch: Watch = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """List the FIX sessions with state, numbers, queue and last message."""
     context.obj = settings(config, data_dir, set_)
     if context.invoked_subcommand is None:
-        rows(
+        listed(
             ("session", "state", "in", "out", "queue", "last", "logged_on", "peer", "last_reject"),
-            _sessions(_vitals(context.obj)),
+            lambda: _sessions(_vitals(context.obj)),
             form=form(as_json=as_json, as_csv=as_csv),
             right=("in", "out", "queue", "last"),
             empty="no session is configured",
+            watch=watch,
         )
 
 
@@ -75,14 +68,14 @@ Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it is journall
 @sessions_app.command()
 def disconnect(context: typer.Context, session: str, reason: Reason, yes: Yes = False) -> None:
     """Log a session out; it may log on again."""
-    _confirm(f"This logs {session} out.", session, yes=yes)
+    confirm(f"This logs {session} out.", session, yes=yes)
     _told(ask(context.obj, "session_disconnect", SessionNumbers, session_id=session, reason=reason))
 
 
 @sessions_app.command()
 def reset(context: typer.Context, session: str, reason: Reason, yes: Yes = False) -> None:
     """Begin both sequence numbers again at 1 and forget what could be resent. Not while logged on."""
-    _confirm(f"This sets both numbers of {session} to 1; nothing sent before can be resent any more.", session, yes=yes)
+    confirm(f"This sets both numbers of {session} to 1; nothing sent before can be resent any more.", session, yes=yes)
     _told(ask(context.obj, "session_reset", SessionNumbers, session_id=session, reason=reason))
 
 
@@ -98,7 +91,7 @@ def set_seq(
     """Set a session's next numbers. Not while logged on."""
     if next_in is None and next_out is None:
         fail("give --in, --out or both", ExitCode.USAGE)
-    _confirm(f"This changes the numbers of {session}; a wrong one loses or repeats messages.", session, yes=yes)
+    confirm(f"This changes the numbers of {session}; a wrong one loses or repeats messages.", session, yes=yes)
     _told(
         ask(
             context.obj,
@@ -121,7 +114,7 @@ def enable(context: typer.Context, session: str, reason: Reason) -> None:
 @sessions_app.command()
 def disable(context: typer.Context, session: str, reason: Reason, yes: Yes = False) -> None:
     """Log a session out and refuse its Logon(A) from now on, until it is enabled."""
-    _confirm(f"This logs {session} out and keeps it out.", session, yes=yes)
+    confirm(f"This logs {session} out and keeps it out.", session, yes=yes)
     _told(ask(context.obj, "session_enable", SessionNumbers, session_id=session, enabled=False, reason=reason))
 
 
@@ -131,17 +124,19 @@ def brokers(
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
+    watch: Watch = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """List the broker connections: ready or why not, acknowledgement time, open differences."""
     context.obj = settings(config, data_dir, set_)
     if context.invoked_subcommand is None:
-        rows(
+        listed(
             ("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "snapshot_age", "breaks"),
-            _brokers(_vitals(context.obj)),
+            lambda: _brokers(_vitals(context.obj)),
             form=form(as_json=as_json, as_csv=as_csv),
             right=("ack_p50", "ack_p99", "budget", "snapshot_age"),
+            watch=watch,
         )
 
 
@@ -162,19 +157,25 @@ def quotes(
     config: Config = None,
     data_dir: DataDir = None,
     set_: Set = None,
+    watch: Watch = None,
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
     """Show the freshest quote and trade of each symbol, with age and spread."""
     found = settings(config, data_dir, set_)
-    states = ask(found, "market", tuple[MarketState, ...], symbols=tuple(symbols or ()))
-    now = time.time_ns()
-    rows(
+
+    def read() -> list[dict[str, Any]]:
+        states = ask(found, "market", tuple[MarketState, ...], symbols=tuple(symbols or ()))
+        now = time.time_ns()
+        return [_quote(state, now) for state in states]
+
+    listed(
         ("symbol", "bid_sz", "bid", "ask", "ask_sz", "spread_bp", "age_ms", "last", "last_age_ms"),
-        [_quote(state, now) for state in states],
+        read,
         form=form(as_json=as_json, as_csv=as_csv),
         right=("bid_sz", "bid", "ask", "ask_sz", "spread_bp", "age_ms", "last", "last_age_ms"),
         empty="nothing was quoted yet",
+        watch=watch,
     )
 
 
@@ -316,13 +317,6 @@ def _table(columns: tuple[str, ...], items: list[dict[str, Any]]) -> Table:
     for item in items:
         table.add_row(*(cell(item.get(column)) or "–" for column in columns))
     return table
-
-
-def _confirm(what: str, name: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if typer.prompt(f"{what} Type {name} to go on") != name:
-        fail("nothing was done")
 
 
 def _told(numbers: SessionNumbers) -> None:

@@ -262,3 +262,46 @@ def test_a_token_is_made_listed_and_revoked_and_its_secret_shown_once(tmp_path):
     assert fixbridge("token", "revoke", "desk", *where, stdin="desk\n").returncode == 0
     assert "desk" not in fixbridge("token", "ls", *where).stdout
     assert fixbridge("token", "revoke", "desk", "--yes", *where).returncode == 1
+
+
+def test_quotes_without_a_symbol_are_all_that_were_quoted(daemon):
+    symbols = {row["symbol"] for row in rows(daemon.run("quotes", "--csv").stdout)}
+    assert {"AAPL", "SPY", "BTC/USD"} <= symbols
+
+
+def test_risk_states_name_every_scope_that_is_not_active_since_when_by_whom_and_why(daemon):
+    assert daemon.run("risk", "states").stdout == ""
+    daemon.run("halt", "--symbol", "PFE", "--state", "reduce_only", "--reason", "news")
+    daemon.run("kill", "--symbol", "T", "--reason", "test", "--yes", "--wait", "15")
+    try:
+        killed, halted = rows(daemon.run("risk", "states", "--csv").stdout)
+        assert (halted["scope"], halted["name"], halted["state"], halted["reason"], halted["kill"]) == (
+            "symbol",
+            "PFE",
+            "reduce_only",
+            "news",
+            "no",
+        )
+        assert halted["who"].startswith("cli:")
+        assert (killed["name"], killed["kill"]) == ("T", "yes")
+        assert int(killed["seq"]) > int(halted["seq"])
+        assert killed["time"] > halted["time"]
+    finally:
+        for symbol in ("PFE", "T"):
+            assert daemon.run("resume", "--symbol", symbol, "--reason", "done", "--yes").returncode == 0
+
+
+def test_a_watched_list_is_shown_again_until_ctrl_c_which_is_exit_0(daemon):
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "bridge", "brokers", "--csv", "--watch", "0.2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(FIXBRIDGE_DATA_DIR=str(daemon.data_dir)),
+    )
+    assert watching.stdout is not None
+    assert watching.stdout.readline().startswith("broker,mode,state")
+    assert [watching.stdout.readline().split(",")[0] for _ in range(3)] == ["paper"] * 3
+    watching.send_signal(signal.SIGINT)
+    _, errors = watching.communicate(timeout=10)
+    assert (watching.returncode, errors) == (0, "")
