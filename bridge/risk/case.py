@@ -101,7 +101,6 @@ class Case(Look):
         "table",
         "unit",
         "value",
-        "warned",
         "warnings",
         "worst_long",
         "worst_qty",
@@ -121,8 +120,7 @@ class Case(Look):
         self.now_ns = now = view.now_ns
         self.seen: Seen | None = None
         self.explaining = False
-        self.warned: list[str] = []  # rules that warn
-        self.warnings: list[Rejection] = []  # what they say, when somebody wants to know
+        self.warnings: list[tuple[str, Rejection | None]] | None = None  # rules that warn, and what they say if asked
         account, symbol = order.account, order.symbol
         self.product = product = view.instrument(symbol)
         self.broker: BrokerAdapter | None = view.adapter(order.broker)
@@ -387,26 +385,25 @@ class Case(Look):
         if value <= bound.warn:
             return None
         over = value > bound.block
-        if not over:
-            self.warned.append(rule)
-            if not self.explaining:
-                return None
+        if not over and not self.explaining:
+            self.warn(rule)
+            return None
         limit = bound.block if over else bound.warn
         what = what.format(*map(show, numbers))
         text = f"{rule} {what} {show(value)} {'over limit' if over else 'above'} {show(limit)} ({bound.where})"
         rejection = Rejection(code, text, rule, limit, value)
         if over:
             return rejection
-        self.warnings.append(rejection)
+        self.warn(rule, rejection)
         return None
 
     def afresh(self) -> None:
         """Forget what the rule before weighed and warned of."""
         self.seen = None
-        self.warned.clear()
-        self.warnings.clear()
+        self.warnings = None
 
-    def warn(self, warning: Rejection) -> None:
+    def warn(self, rule: str, warning: Rejection | None = None) -> None:
         """Let pass, and say so."""
-        self.warned.append(warning.rule or "?")
-        self.warnings.append(warning)
+        if self.warnings is None:
+            self.warnings = []
+        self.warnings.append((rule, warning))

@@ -4,7 +4,7 @@ Two classes of rules (RISK-TCA 2.2): *always* rules judge every order, *opening*
 reduces a position. Cancels meet no rule: they never come here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Protocol
@@ -16,9 +16,11 @@ from bridge.orders.events import Reservation
 from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.case import Case
-from bridge.risk.limits import Limits
+from bridge.risk.limits import Limits, Table
 from bridge.risk.marks import Marks
 from bridge.risk.portfolio import Portfolio
+
+Check = Callable[[Order, Case], Rejection | None]
 
 
 class Rule(Protocol):
@@ -37,6 +39,10 @@ class Rule(Protocol):
     def check(self, order: Order, view: Case) -> Rejection | None:
         """None when the order may pass."""
         ...
+
+
+Plan = tuple["RiskChain", tuple[Check, ...], tuple[Check, ...]]
+"""Whose plan it is, the rules for orders that open nothing, and those for all others."""
 
 
 class Outcome(Enum):
@@ -74,8 +80,6 @@ class RiskChain:
         self.marks = Marks(self.portfolio)
         self.checks = tuple(checks)
         self._last: Case | None = None
-        self._all = tuple(check.check for check in checks)
-        self._always = tuple(check.check for check in checks if not check.opening)
         self.passed = 0
         self.refused: dict[str, int] = {}
         self.warned: dict[str, int] = {}
@@ -88,7 +92,10 @@ class RiskChain:
         self._last = None
         try:
             case = Case(order, view, self.portfolio, self.marks)
-            for check in self._always if case.reducing or case.lessening else self._all:
+            plan: Plan | None = case.table.run
+            if plan is None or plan[0] is not self:
+                plan = case.table.run = self._plan(case.table)
+            for check in plan[1] if case.reducing or case.lessening else plan[2]:
                 rejection = check(order, case)
                 if rejection is not None:
                     rule = rejection.rule or "?"
@@ -99,9 +106,16 @@ class RiskChain:
             return unusable(error)
         self.passed += 1
         self._last = case
-        for rule in case.warned:
-            self.warned[rule] = self.warned.get(rule, 0) + 1
+        if case.warnings is not None:
+            for rule, _ in case.warnings:
+                self.warned[rule] = self.warned.get(rule, 0) + 1
         return None
+
+    def _plan(self, table: Table) -> Plan:
+        """Which rules to run under these limits: those that are off by name are not even asked."""
+        live = [check for check in self.checks if not table.is_off(check.rule)]
+        always = tuple(check.check for check in live if not check.opening)
+        return self, always, tuple(check.check for check in live)
 
     def reservation(self) -> Reservation | None:
         """What to set aside for the order that `check` let pass last; None when it refused.
@@ -142,7 +156,7 @@ def verdict(check: Rule, order: Order, case: Case) -> Verdict:
     except ArithmeticError as error:
         rejection = unusable(error)
     seen = case.seen
-    said = rejection or (case.warnings[0] if case.warnings else None)
+    said = rejection or (case.warnings[0][1] if case.warnings else None)
     if rejection is not None:
         outcome = Outcome.REFUSE
     elif said is not None:

@@ -58,7 +58,7 @@ class LookAlike:
                 )
         if gap < bound.warn and not bound.block.is_finite():
             text = f"R08 the same order came {show(gap)} s ago ({bound.where})"
-            view.warn(Rejection(ReasonCode.DUP_LOOKALIKE, text, "R08", bound.warn, gap))
+            view.warn("R08", Rejection(ReasonCode.DUP_LOOKALIKE, text, "R08", bound.warn, gap))
         return None
 
 
@@ -98,5 +98,5 @@ class SelfMatch:
         rejection = Rejection(ReasonCode.SELF_MATCH, text, "R25", best, order.price)
         if bound.block.is_finite():
             return rejection
-        view.warn(rejection)
+        view.warn("R25", rejection)
         return None

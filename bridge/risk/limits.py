@@ -6,7 +6,7 @@ tightest wins; a profile's built-in value applies wherever nobody has set that p
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -65,6 +65,7 @@ class Table:
         "names",
         "off",
         "quote_age",
+        "run",
         "short_rate",
         "spread",
         "stale_warn",
@@ -74,6 +75,7 @@ class Table:
     def __init__(self, bounds: dict[str, Bound], names: dict[str, Names], off: frozenset[str]) -> None:
         self.bounds = bounds
         self.names = names
+        self.run: Any = None  # which rules matter under these limits: the chain's note (`bridge.risk.chain.Plan`)
         self.off = off
         # without an age nothing is fresh, without a width no quote is narrow: what is off here refuses, never passes
         self.quote_age = self.ns("PX.quote_age")

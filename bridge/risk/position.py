@@ -79,7 +79,7 @@ class CrossZero:
         rejection = Rejection(ReasonCode.CROSS_ZERO, text, "R09", room, view.leaves)
         if bound.block.is_finite():
             return rejection
-        view.warn(rejection)
+        view.warn("R09", rejection)
         return None
 
 
@@ -104,7 +104,7 @@ class ShortMarking:
         rejection = self._mark(order, view)
         if rejection is None or bound.block.is_finite():
             return rejection
-        view.warn(rejection)
+        view.warn("R24", rejection)
         return None
 
     def _mark(self, order: Order, view: Case) -> Rejection | None:

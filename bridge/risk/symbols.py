@@ -131,5 +131,5 @@ class AllowList:
         rejection = view.no("R23", ReasonCode.RESTRICTED_SYMBOL, text)
         if mode is LimitMode.BLOCK:
             return rejection
-        view.warn(rejection)
+        view.warn("R23", rejection)
         return None

@@ -206,3 +206,20 @@ def test_reducing_is_no_more_than_other_working_orders_leave_of_the_position(wor
     assert world.says("MaxPosition", side, "ESZ6", 4, price) == "skip"
     assert world.says("MaxPosition", side, "ESZ6", 5, price) != "skip"
     assert world.code(side, "ESZ6", 5, price) == "R09 CROSS_ZERO"
+
+
+def test_a_rule_that_is_off_is_not_even_asked(world):
+    class Loud:
+        rule = "R03"
+        opening = True
+
+        def check(self, order, view):
+            return Rejection(ReasonCode.MAX_VALUE, "asked", "R03")
+
+    chain = RiskChain([Loud()], world.portfolio)
+    order = world.order(Side.BUY, "AAPL", 1, 100)
+    assert chain.check(order, world.desk) is not None
+    assert world.chain.check(order, world.desk) is None
+    assert chain.check(order, world.desk) is not None
+    world.set("R03", "off")
+    assert chain.check(order, world.desk) is None

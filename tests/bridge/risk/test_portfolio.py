@@ -552,3 +552,45 @@ def test_a_snapshot_without_its_orders_is_refused(world):
     world.place(Side.BUY, "AAPL", 10, 99)
     with pytest.raises(KeyError):
         thaw(freeze(world.portfolio), lambda order_id: None, Limits())
+
+
+def test_a_replace_that_the_broker_refuses_frees_what_it_reserved_and_is_no_second_message(world):
+    order_id = world.place(Side.BUY, "AAPL", 100, 100)
+    world.replace(order_id, order_qty=150)
+    line, book = world.portfolio.line(order_id), world.portfolio.account("ACC1")
+    messages = book.day.messages
+    assert (line.qty, line.value) == (150, 15000)
+    world.commit(
+        CancelRejected(
+            order_id=order_id,
+            session_id="S1",
+            cl_ord_id=world.blotter.order(order_id).pending_replace.cl_ord_id,
+            orig_cl_ord_id="C",
+            response_to=CxlRejResponseTo.ORDER_CANCEL_REPLACE_REQUEST,
+            cxl_rej_reason=CxlRejReason.BROKER_OPTION,
+            code="BROKER_REJECT",
+            text="no",
+        )
+    )
+    assert (line.qty, line.value, book.day.messages) == (100, 10000, messages)
+    assert world.replace(order_id, order_qty=120) is None
+
+
+def test_after_a_partial_fill_a_replace_reserves_the_rest_at_its_own_value(world):
+    order_id = world.place(Side.BUY, "AAPL", 100, 100)
+    world.fill(order_id, 40, 100)
+    world.replace(order_id, order_qty=100, price=102)
+    assert world.portfolio.line(order_id).value == 60 * 102
+    world.confirm(order_id)
+    world.fill(order_id, 30, 102)
+    assert world.portfolio.line(order_id).value == 30 * 102
+
+
+def test_currencies_of_what_is_held_are_counted_up_and_down(world):
+    world.quote("EUR/USD", "1.25", width="0.00002")
+    world.hold(10, "SAP", 100)
+    totals = world.chain.marks.totals("ACC1", world.desk)
+    assert totals.currencies == {"EUR": 1}
+    sold = world.place(Side.SELL, "SAP", 10, 100, check=False)
+    world.fill(sold, 10, 100)
+    assert world.chain.marks.totals("ACC1", world.desk).currencies == {}
