@@ -133,6 +133,8 @@ class AlpacaSandbox:
         self._connections.add(task)
         try:
             await alpaca_connection.serve(reader, writer, self._respond, self._admit, self._talk)
+        except asyncio.CancelledError:
+            return  # the sandbox stops; asyncio's streams would log a cancelled connection as an error
         finally:
             self._connections.discard(task)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bridge.brokers.alpaca import answers, rules, wire
+from bridge.brokers.alpaca.activities import Row
 from bridge.brokers.alpaca.answers import Denied, NoReply, NotSent, Throttled
 from bridge.brokers.alpaca.budget import Budget, Use
 from bridge.brokers.alpaca.door import Door
@@ -83,8 +84,12 @@ class AlpacaBroker:
         """Times in seconds. `settle` is what absence needs between two lists, `quiet` when an order that was told
         nothing about is asked for, the patiences how long the rate limit may hold an order or a question back.
 
-        Raises WrongMode when address or key belong to the other mode.
+        Raises WrongMode when address or key belong to the other mode, ValueError for times that do not fit: when
+        absence is concluded, no request of ours may still be under way.
         """
+        under_way = order_patience + connect_timeout + read_timeout
+        if settle <= under_way:
+            raise ValueError(f"settle {settle:g} s must be more than the {under_way:g} s a request may be under way")
         check_key(mode, key)
         self._name = name
         self._account = account
@@ -276,6 +281,9 @@ class AlpacaBroker:
             self.flows.refuse_replace(order, "not sent: Alpaca's id of the order is not known yet")
         else:
             self.listener.introduce(order_id, order.broker_client_id)
+            if wanted.order_qty <= order.cum_qty:
+                self._spawn(self.flows.stop_at_filled(order, order_id), "alpaca replace")
+                return
             self.listener.expect(order_id, wanted.broker_client_id)
             sending = self._send(Use.ORDER, "PATCH", f"/orders/{order_id}", wire.replacement(order, wanted))
             self._spawn(self.flows.replace(order, order_id, sending), "alpaca replace")
@@ -320,14 +328,14 @@ class AlpacaBroker:
     async def _executions(self, since: datetime) -> Sequence[Executed]:
         rows = await self.queries.rows(since)
         owners = await self.queries.owners(rows)
-        found = [
-            self.queries.executed(
-                row, self.listener.known_id(row.order_id, row.cum_qty, row.execution_id), owners.get(row.order_id)
-            )
-            for row in rows
-        ]
+        found = [self._executed(row, owners.get(row.order_id)) for row in rows]
         self.listener.executions(found)
         return found
+
+    def _executed(self, row: Row, client_id: str | None) -> Executed:
+        place = (row.cum_qty, row.qty, row.px)
+        execution_id = self.listener.known_id(row.order_id, row.execution_id, place, listed=True)
+        return self.queries.executed(row, execution_id, client_id)
 
     async def positions(self) -> Sequence[BrokerPosition]:
         """All positions; crypto under the symbol it is dealt as."""
@@ -490,12 +498,7 @@ class AlpacaBroker:
                     if since is None:
                         raise Unreadable("an order without its time")
                     rows = [row for row in await self.queries.rows(since) if row.order_id == seen.id]
-                    found = [
-                        self.queries.executed(
-                            row, self.listener.known_id(row.order_id, row.cum_qty, row.execution_id), seen.client_id
-                        )
-                        for row in rows
-                    ]
+                    found = [self._executed(row, seen.client_id) for row in rows]
                 except (NoReply, Denied, Unreadable) as error:
                     log.warning("no answer about executions", broker=self._name, order=seen.id, error=str(error))
                     continue
@@ -515,39 +518,44 @@ class AlpacaBroker:
             self._catching.discard(seen.id)
 
     def _ask(self, seen: Seen) -> None:
-        if seen.id not in self._asking and self._rest is not None:
-            self._asking.add(seen.id)
-            self._spawn(self._asked(seen), "alpaca question")
+        self._spawn(self._asked(seen, tries=5), "alpaca question")
 
-    async def _asked(self, seen: Seen) -> None:
+    async def _asked(self, seen: Seen, tries: int = 1) -> None:
+        """Ask for an order's state; once at a time."""
+        if seen.id in self._asking or self._rest is None:
+            return
+        self._asking.add(seen.id)
         try:
-            self.listener.body(await self.queries.order(seen.id), Source.RECON)
-        except (NoReply, Denied, Unreadable) as error:
-            log.warning("no answer about an order", broker=self._name, order=seen.id, error=str(error))
-            self._watch(seen)
+            for attempt in range(tries):
+                if attempt:
+                    await asyncio.sleep(self._quiet * 2**attempt)
+                try:
+                    self.listener.body(await self.queries.order(seen.id), Source.RECON)
+                    return
+                except (NoReply, Denied, Unreadable) as error:
+                    log.warning("no answer about an order", broker=self._name, order=seen.id, error=str(error))
         finally:
             self._asking.discard(seen.id)
 
     def _watch(self, seen: Seen) -> None:
-        """The broker has taken a request: if its stream tells nothing about it, ask, ever less often."""
-        self._later(self._quiet, seen, seen.heard)
+        """The broker has taken a request: ask, ever less often, until its outcome has been told."""
+        self._later(self._quiet, seen)
 
-    def _later(self, wait: float, seen: Seen, heard: int) -> None:
-        loop = asyncio.get_running_loop()
+    def _later(self, wait: float, seen: Seen) -> None:
+        loop, heard = asyncio.get_running_loop(), seen.heard
 
         def due() -> None:
             self._timers.discard(timer)
-            if seen.heard == heard and not seen.ended and self._rest is not None:
+            if seen.waits and self._rest is not None:
                 self._spawn(self._quiet_for(wait, seen, heard), "alpaca quiet order")
 
         timer = loop.call_later(wait, due)
         self._timers.add(timer)
 
     async def _quiet_for(self, wait: float, seen: Seen, heard: int) -> None:
-        before = (seen.acked, seen.ended, seen.in_force, len(seen.executions))
+        before = seen.progress
         await self._asked(seen)
-        told = (seen.acked, seen.ended, seen.in_force, len(seen.executions)) != before
-        if told and seen.heard == heard and self._down is None:
+        if seen.progress != before and seen.heard == heard and self._down is None:
             self._unseen += 1
             log.warning("the stream did not tell what a question brought", broker=self._name, order=seen.id)
             if self._unseen >= UNSEEN_UNTIL_MUTE and self._stream is not None:
@@ -555,8 +563,8 @@ class AlpacaBroker:
                 self.mute_streams += 1
                 self._down = "the order stream tells nothing"
                 await self._stream.renew()
-        if not seen.ended and not told:
-            self._later(min(2 * wait, LONGEST_QUIET), seen, heard)
+        if seen.waits:
+            self._later(min(2 * wait, LONGEST_QUIET), seen)
 
     # --- around it ----------------------------------------------------------------------------------------------------
 

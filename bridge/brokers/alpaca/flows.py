@@ -204,6 +204,36 @@ class Flows:
         )
         self._after_fills(order_id, report)
 
+    async def stop_at_filled(self, order: Order, order_id: str) -> None:
+        """A replace to a total that is filled already: Alpaca takes no such PATCH, so the rest is cancelled, and what
+        that comes to is the answer to the replace (FIX 4.4 appendix D, C.3.b and C.3.c).
+        """
+        wanted = order.pending_replace
+        assert wanted is not None
+        seen = self._listener.introduce(order_id, order.broker_client_id)
+        seen.stopping = wanted.broker_client_id
+        self._listener.expect(order_id, wanted.broker_client_id)
+        wait, told = self._first_look, False
+        for _ in range(CANCEL_TRIES):
+            try:
+                await self._send(Use.CANCEL, "DELETE", f"/orders/{order_id}")
+            except Denied as denied:
+                state = None if denied.throttled else await self._state(order_id)
+                if state is not None and state.get("status") in GONE:
+                    return  # what it has come to is told already
+            except NoReply as error:
+                if not told:
+                    told = True
+                    self._no_answer(wanted.broker_client_id, Request.REPLACE, str(error))
+            else:
+                self._watch(seen)
+                return
+            await self._sleep(wait)
+            wait *= 2
+        if not told and self._listener.expected.pop(order_id, None) is not None:
+            seen.stopping = None
+            self.refuse_replace(order, "Alpaca does not take the cancel of the rest", order_id=order_id)
+
     # --- cancel -------------------------------------------------------------------------------------------------------
 
     async def cancel(self, order: Order) -> None:
@@ -243,10 +273,17 @@ class Flows:
                     told = True
                     self._no_answer(client_id, Request.CANCEL, str(error))
             else:
-                self._watch(self._listener.introduce(order_id, client_id))
+                self._taken(order_id, client_id)
                 return
         if not told:
             self._no_answer(client_id, Request.CANCEL, "the rate limit left no room for the cancel")
+
+    def _taken(self, order_id: str, client_id: str | None) -> None:
+        """204 means "requested": what it comes to is told by the stream, or asked for."""
+        seen = self._listener.introduce(order_id, client_id)
+        if not seen.ended:
+            seen.canceling = True
+            self._watch(seen)
 
     def _target(self, order: Order) -> str | None:
         seen = self._listener.orders.of_client(order.broker_client_id)
@@ -271,7 +308,7 @@ class Flows:
         if status == "replaced":
             return state.get("replaced_by") or order_id
         if status == "pending_cancel":
-            self._watch(self._listener.introduce(wire.word(state, "id"), order.broker_client_id))
+            self._taken(wire.word(state, "id"), order.broker_client_id)
             return None
         if status in GONE:
             self._cancel_refused(order, order_id, denied.text, CxlRejReason.TOO_LATE_TO_CANCEL, denied.broker_code)

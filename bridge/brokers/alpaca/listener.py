@@ -88,7 +88,11 @@ class Listener:
             self._replacement_refused(seen, _why(data, body, "the replace was refused"))
         elif event == "order_cancel_rejected":
             text = _why(data, body, "the cancel was refused")
-            self.after_fills(seen, self._report(CancelRefused, seen, cxl_rej_reason=CxlRejReason.OTHER, text=text))
+            if seen.stopping is not None:
+                self._replacement_refused(seen, text)
+            else:
+                seen.canceling = False
+                self.after_fills(seen, self._report(CancelRefused, seen, cxl_rej_reason=CxlRejReason.OTHER, text=text))
         elif event in {"trade_bust", "trade_correct"}:
             self._corrected(seen, body, data, event)
         elif event == "restated":
@@ -107,6 +111,7 @@ class Listener:
             self._in_force(seen)
             # fills acknowledge; only their executions end the order
             self.orders.end(seen)
+            self._filled(seen)
         elif status == "partially_filled":
             self._acknowledge(seen, body, source)
         elif status not in SILENT:
@@ -132,16 +137,22 @@ class Listener:
                 seen.asked_at = self._clock()
             self._check(seen, again=False)
 
-    def known_id(self, order_id: str, cum_qty: Decimal | None, execution_id: str) -> str:
-        """The id under which an execution was told first. Alpaca does not promise that stream and list agree; the
-        cumulative quantity of its order names it as well.
+    def known_id(
+        self, order_id: str, execution_id: str, place: tuple[Decimal | None, Decimal, Decimal], *, listed: bool
+    ) -> str:
+        """The id under which an execution was told first.
+
+        Alpaca does not promise that the stream and the list of activities give it the same id, though they do. One
+        that the other source gave another id is recognised by its `place`: its order's total after it, quantity and
+        price. Two ids of one source are always two executions.
         """
         seen = self.orders.get(order_id)
-        if seen is None or cum_qty is None:
+        if seen is None or place[0] is None or execution_id in seen.executions:
             return execution_id
-        told = seen.places.setdefault(cum_qty, execution_id)
-        if told != execution_id:
-            self.unknown["execution id differs between stream and list"] += 1
+        told, from_list = seen.places.setdefault(place, (execution_id, listed))
+        if told == execution_id or from_list == listed:
+            return execution_id
+        self.unknown["execution id differs between stream and list"] += 1
         return told
 
     # --- what is covered ----------------------------------------------------------------------------------------------
@@ -206,6 +217,9 @@ class Listener:
         filled = wire.optional(body, "filled_qty")
         if filled is not None and filled > seen.filled_qty:
             seen.filled_qty = filled
+        replaced = self.orders.get(seen.before)
+        if replaced is not None and replaced.after == seen.id:
+            self._in_force(seen)
         return seen
 
     def _place(self, seen: Seen, before: Seen, client_id: Any, body: Json) -> None:
@@ -218,10 +232,10 @@ class Listener:
 
     def _acknowledge(self, seen: Seen, body: Json, source: Source, *, held: bool = False) -> None:
         self._in_force(seen)
-        if seen.acked or seen.ended or seen.executions:
-            return
-        seen.acked = True
         held = held or (body.get("type") in STOPS and body.get("status") != "partially_filled")
+        if seen.ended or seen.executions or (seen.acked and (held or not seen.held)):
+            return
+        seen.acked, seen.held = True, held
         self._say(self._report(Acknowledged, seen, held=held, source=source, transact_time=_time(body)))
 
     def _state(self, seen: Seen, body: Json, word: str, source: Source, data: Json) -> None:
@@ -230,7 +244,7 @@ class Listener:
             self._acknowledge(seen, body, source)
         elif word in HELD:
             before = self.orders.get(seen.before)
-            if before is not None and not before.ended:
+            if before is not None and before.after != seen.id:
                 return  # an accepted PATCH promises nothing yet
             self._acknowledge(seen, body, source, held=True)
         elif word == "rejected":
@@ -256,6 +270,11 @@ class Listener:
         text = _why(data, body, None)
         if word == "expired":
             self.after_fills(seen, self._report(Expired, seen, source=source, transact_time=at, text=text))
+            return
+        if seen.stopping is not None:
+            # a replace to what is filled already: the rest is gone, and so it is in force
+            self.expected.pop(seen.id, None)
+            self.after_fills(seen, self._report(Replaced, seen, source=source, transact_time=at, emulated=True))
             return
         # what nobody asked for needs a reason, except where the time in force is the reason
         immediate = body.get("time_in_force") in {"ioc", "fok"}
@@ -328,6 +347,7 @@ class Listener:
 
     def _replacement_refused(self, before: Seen, text: str | None) -> None:
         client_id = self.expected.pop(before.id, None)
+        before.stopping = None
         if client_id is None:
             return
         reason = CxlRejReason.TOO_LATE_TO_CANCEL if before.ended else CxlRejReason.BROKER_OPTION
@@ -345,10 +365,13 @@ class Listener:
     def _fill(self, seen: Seen, body: Json, data: Json, event: str) -> None:
         self._in_force(seen)
         execution_id = data.get("execution_id")
-        if not isinstance(execution_id, str) or not execution_id:
-            return  # no id, no execution: `_check` sees what is missing and fetches it
         cum_qty = wire.optional(body, "filled_qty")
-        execution_id = self.known_id(seen.id, cum_qty, execution_id)
+        if not isinstance(execution_id, str) or not execution_id:
+            if cum_qty is None:
+                raise Unreadable("a fill that says neither which nor how much")
+            return  # no id, no execution: `_check` sees what is missing and fetches it
+        last_qty, last_px = wire.decimal(data, "qty"), wire.decimal(data, "price")
+        execution_id = self.known_id(seen.id, execution_id, (cum_qty, last_qty, last_px), listed=False)
         if execution_id in seen.executions:
             self.duplicates += 1
             return
@@ -361,13 +384,25 @@ class Listener:
             symbol=wire.word(body, "symbol"),
             side=wire.side(body),
             account=self._account,
-            last_qty=wire.decimal(data, "qty"),
-            last_px=wire.decimal(data, "price"),
+            last_qty=last_qty,
+            last_px=last_px,
             transact_time=wire.moment(data.get("timestamp")) or _time(body),
         )
         if event == "fill":
             self.orders.end(seen)
         self._executed(seen, row)
+        if event == "fill":
+            self._filled(seen)
+
+    def _filled(self, seen: Seen) -> None:
+        """Filled before a request of ours could do anything: it is refused as too late, after the last fill."""
+        text = "filled before the request"
+        if seen.canceling:
+            seen.canceling = False
+            reason = CxlRejReason.TOO_LATE_TO_CANCEL
+            self.after_fills(seen, self._report(CancelRefused, seen, cxl_rej_reason=reason, text=text))
+        if seen.stopping is not None:
+            self._replacement_refused(seen, text)
 
     def _executed(self, seen: Seen, row: Executed) -> None:
         seen.executions[row.broker_exec_id] = row.last_qty

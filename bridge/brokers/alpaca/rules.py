@@ -102,11 +102,8 @@ def check_replace(order: Order, wanted: PendingReplace) -> Rejection | None:
         return Rejection(ReasonCode.NOT_CHANGEABLE, "Alpaca replaces no order by value (CashOrderQty 152)")
     if _fraction(order.order_qty) or _fraction(wanted.order_qty):
         return Rejection(ReasonCode.NOT_CHANGEABLE, "Alpaca replaces no fractional order")
-    if wanted.ord_type is not order.ord_type or wanted.side is not order.side:
+    if wanted.ord_type is not order.ord_type or (wanted.side is Side.BUY) != (order.side is Side.BUY):
         return Rejection(ReasonCode.NOT_CHANGEABLE, "Alpaca replaces neither Side(54) nor OrdType(40)")
-    if wanted.order_qty <= order.cum_qty:
-        text = f"OrderQty(38) {wanted.order_qty:f} must be above the filled quantity {order.cum_qty:f}"
-        return Rejection(ReasonCode.QTY_FORMAT, text)
     crypto = is_crypto(order.symbol)
     return _kind(wanted.ord_type, wanted.time_in_force, crypto) or _prices(wanted.price, wanted.stop_px, crypto)
 

@@ -21,17 +21,20 @@ class Seen:
         "after",
         "asked_at",
         "before",
+        "canceling",
         "client_id",
         "created",
         "ended",
         "executions",
         "filled_qty",
         "heard",
+        "held",
         "id",
         "in_force",
         "notional",
         "places",
         "restated",
+        "stopping",
         "terms",
         "waiting",
     )
@@ -43,6 +46,9 @@ class Seen:
         self.after: str | None = None  # the order that replaces it
         self.created: str | None = None  # the broker's time, as it wrote it
         self.acked = False
+        self.held = False  # acknowledged, and waits for its trigger or for the session
+        self.canceling = False  # the broker has taken a cancel
+        self.stopping: str | None = None  # the replace under this id is carried out by cancelling the rest
         self.ended = False
         self.notional = False
         self.restated = False  # its value has been turned into a quantity
@@ -52,8 +58,23 @@ class Seen:
         self.asked_at = 0.0  # when its executions were last asked for completely, monotonic; 0 for never
         self.filled_qty = ZERO  # the highest the broker said
         self.executions: dict[str, Decimal] = {}  # execution id → quantity
-        self.places: dict[Decimal, str] = {}  # cumulative quantity → execution id told first
+        # (order's total after it, quantity, price) → execution id told first, and whether by the list
+        self.places: dict[tuple[Decimal | None, Decimal, Decimal], tuple[str, bool]] = {}
         self.waiting: list[Report] = []  # to be told once its fills are complete
+
+    @property
+    def waits(self) -> bool:
+        """Something was asked of the broker, and what it came to has not been told."""
+        if self.ended:
+            return False
+        if self.canceling or self.stopping is not None:
+            return True
+        return not self.in_force if self.before is not None else not (self.acked or self.executions)
+
+    @property
+    def progress(self) -> tuple[bool, bool, bool, int]:
+        """Changes whenever something was learnt."""
+        return self.acked, self.in_force, self.ended, len(self.executions)
 
     @property
     def executed(self) -> Decimal:

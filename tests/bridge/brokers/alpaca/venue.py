@@ -16,12 +16,12 @@ from bridge.sandbox.alpaca import KEY, SECRET, AlpacaSandbox, How
 from sessions.clock import SystemClock
 
 FAST = {
-    "connect_timeout": 1.0,
-    "read_timeout": 0.5,
-    "settle": 0.6,
+    "connect_timeout": 0.2,
+    "read_timeout": 0.4,
+    "settle": 0.8,
     "quiet": 0.15,
     "backoff": (0.02, 0.2),
-    "order_patience": 0.3,
+    "order_patience": 0.1,
     "read_patience": 0.3,
     "ping": 1.0,
 }
