@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.bridge.brokers.alpaca.venue import AlpacaVenue
+from tests.bridge.brokers.ib.venue import IbVenue
 from tests.contract.paper_venue import PaperVenue
 from tests.contract.venue import MakeVenue, Orders, Venue
 
-VENUES: dict[str, MakeVenue] = {"paper": PaperVenue, "alpaca": AlpacaVenue}
+VENUES: dict[str, MakeVenue] = {"paper": PaperVenue, "alpaca": AlpacaVenue, "ib": IbVenue}
 
 
 @pytest.fixture(params=VENUES.values(), ids=VENUES.keys())

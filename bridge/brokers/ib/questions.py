@@ -1,0 +1,103 @@
+"""Questions under way: rows are collected until their end is told, an error fails them, silence is no answer.
+
+Some of IB's answers carry no request id (open and completed orders, positions, market rules, the time). Their end
+could be the late end of an earlier question, and close a list that is not complete: so one of a kind is under way at
+a time, and when one of these is not answered in time the connection is given up, which also ends the confusion.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from bridge.brokers.ib.ids import QUESTIONS
+from bridge.interfaces import BrokerUnreachable
+
+
+class IbRefused(Exception):
+    """IB answered a question with an error: `code` and `text` are its own."""
+
+    def __init__(self, code: int, text: str) -> None:
+        self.code = code
+        self.text = text
+        super().__init__(f"{text} ({code})")
+
+
+class Question:
+    """One question: its rows so far, and the future that its end resolves."""
+
+    __slots__ = ("future", "rows")
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.rows: list[Any] = []
+
+
+class Questions:
+    """`ask` from tasks; `row`, `end` and `fail` from the tap."""
+
+    def __init__(self, timeout: float, mute: Callable[[str], None]) -> None:
+        """`timeout` in seconds; `mute` is called when a question without an id was not answered."""
+        self._timeout = timeout
+        self._mute = mute
+        self._open: dict[int | str, Question] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._next = QUESTIONS
+        self.count = 0
+
+    async def by_id(self, send: Callable[[int], None]) -> list[Any]:
+        """The rows of a question with an id of its own. Raises BrokerUnreachable, and IbRefused for IB's error."""
+        self._next += 1
+        number = self._next
+        question = await self._answered(number, lambda: send(number))
+        return question.rows
+
+    async def by_kind(self, kind: str, send: Callable[[], None]) -> Any:
+        """The rows of a question without an id, or what came with its end. Raises BrokerUnreachable."""
+        async with self._turns.setdefault(kind, asyncio.Lock()):
+            question = await self._answered(kind, send)
+        return question.future.result() or question.rows
+
+    async def _answered(self, key: int | str, send: Callable[[], None]) -> Question:
+        question = self._open[key] = Question()
+        self.count += 1
+        try:
+            send()
+            async with asyncio.timeout(self._timeout):
+                await asyncio.shield(question.future)
+        except TimeoutError:
+            if isinstance(key, str):
+                self._mute(f"IB did not answer about {key} in {self._timeout:g} s")
+            raise BrokerUnreachable(f"IB did not answer in {self._timeout:g} s") from None
+        finally:
+            if self._open.get(key) is question:
+                del self._open[key]
+            if question.future.done() and not question.future.cancelled():
+                question.future.exception()  # seen, also when nobody waits any more
+        return question
+
+    def row(self, key: int | str, row: Any) -> None:
+        """One more row of an answer; without a question it belongs to nobody."""
+        question = self._open.get(key)
+        if question is not None:
+            question.rows.append(row)
+
+    def end(self, key: int | str, value: Any = None) -> None:
+        """The answer is complete."""
+        question = self._open.get(key)
+        if question is not None and not question.future.done():
+            question.future.set_result(value)
+
+    def fail(self, key: int, code: int, text: str) -> bool:
+        """IB's error about a question; False when the id is no question's."""
+        if key < QUESTIONS:
+            return False
+        question = self._open.get(key)
+        if question is not None and not question.future.done():
+            question.future.set_exception(IbRefused(code, text))
+        return True
+
+    def lose(self, text: str) -> None:
+        """The connection is gone: whoever waits gets no answer."""
+        for question in list(self._open.values()):
+            if not question.future.done():
+                question.future.set_exception(BrokerUnreachable(text))

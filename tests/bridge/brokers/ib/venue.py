@@ -1,0 +1,122 @@
+"""Interactive Brokers as a venue of the contract: the adapter over ib_async's client, and our TWS on a local port."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from bridge.brokers.ib import IbBroker, IbOptions
+from bridge.instruments import Instruments
+from bridge.interfaces import BrokerUnreachable
+from bridge.orders.order import Order
+from bridge.orders.reports import Report
+from bridge.sandbox.ib import TwsSandbox
+from bridge.sandbox.ib_faults import Fault, How, On
+from sessions.clock import ManualClock
+from tests.contract.venue import TIME
+
+OPTIONS = {
+    "connect_timeout": 2.0,
+    "answer_timeout": 2.0,
+    "query_timeout": 0.3,
+    "heartbeat": 60.0,
+    "retry": 0.02,
+    "retry_most": 0.05,
+}
+
+
+class IbVenue:
+    """IbBroker, TwsSandbox, one symbol, one account."""
+
+    symbol = "AAPL"
+    account = "DU1000001"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.clock = ManualClock(int(TIME.timestamp() * 1e9))
+        self.instruments = Instruments.starter(date(2024, 1, 2))
+        self.reports: list[Report] = []
+        self.sandbox = TwsSandbox(clock=self.clock, accounts=(self.account,))
+        self.adapter: IbBroker
+
+    def _broker(self) -> IbBroker:
+        return IbBroker(
+            clock=self.clock,
+            instrument=self.instruments.get,
+            directory=self.directory,
+            address=f"127.0.0.1:{self.sandbox.port}",
+            options=IbOptions(**OPTIONS),
+        )
+
+    async def start(self) -> None:
+        await self.sandbox.start()
+        self.adapter = self._broker()
+        await self.adapter.start(self.reports.append)
+        await self.price("99.00", "101.00")
+
+    async def restart(self) -> None:
+        await self.adapter.stop()
+        await self._until(lambda: not self.sandbox.peers)
+        self.reports.clear()
+        self.adapter = self._broker()
+        await self.adapter.start(self.reports.append)
+
+    async def close(self) -> None:
+        await self.adapter.stop()
+        await self.sandbox.stop()
+
+    async def price(self, bid: str, ask: str, size: int = 1000) -> None:
+        self.sandbox.quote(self.symbol, bid, ask, size)
+
+    async def settle(self) -> None:
+        """Nothing is under way when the adapter is as it should be and a question that was asked last is answered."""
+        for _ in range(3):
+            if self.sandbox.faults.down or self.sandbox.faults.silent or self.adapter.unready == "stopped":
+                await asyncio.sleep(0)
+                return
+            await self._until(lambda: self.adapter.unready is None and not self.adapter._resolving)
+            try:
+                await self.adapter.link.ask_for("time", lambda client: client.reqCurrentTime())
+            except BrokerUnreachable:
+                continue
+
+    def arrived(self) -> list[str]:
+        return [each.ref for each in self.sandbox.placed]
+
+    async def drop_stream(self) -> None:
+        self.sandbox.faults.down = True
+        self.sandbox.drop()
+        await self._until(lambda: self.adapter.unready is not None)
+
+    async def heal_stream(self) -> None:
+        self.sandbox.faults.down = False
+        await self._until(lambda: self.adapter.unready is None)
+
+    async def go_silent(self) -> None:
+        self.sandbox.faults.silent = True
+
+    async def answer_again(self) -> None:
+        self.sandbox.faults.silent = False
+        self.sandbox.drop()
+        await self._until(lambda: self.adapter.unready is None and self.adapter.link.up)
+
+    async def lose_next_answer(self) -> None:
+        self.sandbox.faults.arm(Fault(on=On.PLACE, how=How.TAKEN_THEN_DROP))
+
+    async def fill_late(self, order: Order, qty: int, px: str) -> None:
+        self.sandbox.fill(order.broker_client_id or "", qty, px)
+
+    async def second_door(self) -> BaseException | None:
+        other = self._broker()
+        try:
+            await other.start(lambda report: None)
+        except BrokerUnreachable as error:
+            return error
+        finally:
+            await other.stop()
+        return None
+
+    async def _until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not true():  # noqa: ASYNC110 - whatever it waits for tells nobody
+                await asyncio.sleep(0.002)
