@@ -7,8 +7,9 @@ and enters the engine by the same method: the same risk, the same duplicates, th
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from bridge.control_commands import (
     KillReport,
     LimitState,
     MarketState,
+    PaperAccount,
     ReconcileAnswer,
     RiskState,
     SessionNumbers,
@@ -34,6 +36,7 @@ from bridge.orders.events import (
     TradingState,
 )
 from bridge.orders.market import Instrument
+from bridge.paper_desk import PaperDesk
 from bridge.problems import refuse
 from bridge.reconciler import Reconciler
 from bridge.vitals import Vitals
@@ -94,7 +97,10 @@ class RiskDoor(Protocol):
 
 
 class EngineCommands:
-    """See the module. `push` takes pushed ticks, None when another source is configured; `stop` drains the daemon."""
+    """See the module. `push` takes pushed ticks, None when another source is configured; `stop` drains the daemon.
+
+    `configuration` is what `Settings.dump` says: it holds references to secrets, never a secret.
+    """
 
     def __init__(
         self,
@@ -112,6 +118,8 @@ class EngineCommands:
         name: str,
         mode: str,
         version: str,
+        paper: PaperDesk | None = None,
+        configuration: Mapping[str, Any] | None = None,
     ) -> None:
         self._engine = engine
         self._desk = engine.desk
@@ -126,6 +134,8 @@ class EngineCommands:
         self._name = name
         self._mode = mode
         self._version = version
+        self._paper = paper
+        self._configuration = dict(configuration or {})
         self._since = utc(clock.utc_ns())
         self.new_order = orders.new_order
         self.replace_order = orders.replace_order
@@ -289,6 +299,20 @@ class EngineCommands:
             raise refuse("conflict", str(error)) from error
         log.warning("session changed by an operator", session=session_id, who=caller, reason=reason)
         return SessionNumbers(session_id, next_in=target, next_out=sender)
+
+    async def paper_accounts(self) -> tuple[PaperAccount, ...]:
+        """What the paper brokers hold."""
+        return await self._paper.accounts() if self._paper is not None else ()
+
+    async def paper_reset(self, account: str, cash: Decimal, reason: str, caller: str) -> PaperAccount:
+        """Begin anew with this cash."""
+        if self._paper is None:
+            raise refuse("conflict", "there is no paper broker here")
+        return await self._paper.reset(account, cash, reason, caller)
+
+    def configuration(self) -> dict[str, Any]:
+        """The effective settings."""
+        return self._configuration
 
     def drain(self, reason: str, caller: str) -> Status:
         """Take no new orders, log out, flush and end."""

@@ -184,3 +184,25 @@ class MarketState(msgspec.Struct, frozen=True, omit_defaults=True):
     symbol: str
     quote: Quote | None = None
     trade: Trade | None = None
+
+
+class PaperHolding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A position at the paper exchange: `qty` signed, prices per unit."""
+
+    symbol: str
+    qty: Decimal
+    avg_px: Decimal | None = None
+    mark: Decimal | None = None
+
+
+class PaperAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An account as the paper broker keeps it, in `currency`, marked at the market."""
+
+    account: str
+    broker: str
+    currency: str
+    cash: Decimal
+    equity: Decimal
+    buying_power: Decimal
+    open_orders: int = 0
+    positions: tuple[PaperHolding, ...] = ()

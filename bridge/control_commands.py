@@ -7,6 +7,7 @@ refusal is a ProblemError: `refused` with the reason code, `duplicate-cl-ord-id`
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol, TypeAlias, TypeVar, Union
 
 from bridge.control import ControlClient, ControlServer, NoAnswer
@@ -20,6 +21,8 @@ from bridge.control_answers import (
     MassCancelAnswer,
     OrderAnswer,
     OrderChange,
+    PaperAccount,
+    PaperHolding,
     ReconcileAnswer,
     RiskState,
     RuleVerdict,
@@ -48,6 +51,8 @@ __all__ = [
     "MassCancelAnswer",
     "OrderAnswer",
     "OrderChange",
+    "PaperAccount",
+    "PaperHolding",
     "ReconcileAnswer",
     "Result",
     "RiskState",
@@ -188,6 +193,18 @@ class Commands(Protocol):
         """Whether the session may log on."""
         ...
 
+    def paper_accounts(self) -> Result[tuple[PaperAccount, ...]]:
+        """Every account at a paper broker: cash, equity, positions."""
+        ...
+
+    def paper_reset(self, account: str, cash: Decimal, reason: str, caller: str) -> Result[PaperAccount]:
+        """Cancel the account's orders, drop its positions, give it this cash; `conflict` at a real broker."""
+        ...
+
+    def configuration(self) -> Result[dict[str, Any]]:
+        """The effective settings the daemon was started with; secrets as references."""
+        ...
+
     def drain(self, reason: str, caller: str) -> Result[Status]:
         """Take no new orders, log out, flush and end."""
         ...
@@ -195,7 +212,18 @@ class Commands(Protocol):
 
 COMMANDS: tuple[str, ...] = tuple(name for name in vars(Commands) if not name.startswith("_"))
 READS: frozenset[str] = frozenset(
-    {"status", "vitals", "instruments", "market", "dry_run", "explain", "risk_limits", "kill_report"}
+    {
+        "status",
+        "vitals",
+        "instruments",
+        "market",
+        "dry_run",
+        "explain",
+        "risk_limits",
+        "kill_report",
+        "paper_accounts",
+        "configuration",
+    }
 )
 """Commands that change nothing: without an answer they are merely unavailable."""
 

@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli import configuration, controls, costs, decode, demo, desk, journal, orders, run, sandbox, status, tokens
+from bridge.cli import (
+    configuration,
+    controls,
+    costs,
+    decode,
+    demo,
+    desk,
+    journal,
+    orders,
+    paper,
+    run,
+    sandbox,
+    status,
+    tokens,
+)
 from bridge.cli.output import console
 
 DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
@@ -49,6 +63,7 @@ app.add_typer(orders.orders_app, name="orders", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(desk.fills)
 app.command(rich_help_panel=LOOK)(desk.positions)
 app.command(rich_help_panel=LOOK)(status.quotes)
+app.add_typer(paper.paper_app, name="paper", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(journal.tail)
 app.add_typer(status.sessions_app, name="sessions", rich_help_panel=LOOK)
 app.add_typer(status.brokers_app, name="brokers", rich_help_panel=LOOK)

@@ -167,7 +167,7 @@ def new(
     found: Settings = context.obj
     if account is None and len(found.accounts) > 1:
         fail(f"--account is needed: {', '.join(row.name for row in found.accounts)}", ExitCode.USAGE)
-    price, stop_px = _number("--limit", limit), _number("--stop", stop)
+    price, stop_px = number("--limit", limit), number("--stop", stop)
     kinds = {
         (False, False): OrdType.MARKET,
         (True, False): OrdType.LIMIT,
@@ -187,7 +187,7 @@ def new(
         symbol=symbol,
         side=SIDES[side],
         transact_time=datetime.now(UTC),
-        order_qty=_number("quantity", quantity),
+        order_qty=number("quantity", quantity),
         ord_type=ord_type,
         price=price,
         stop_px=stop_px,
@@ -211,9 +211,9 @@ def replace(
     """Ask for new terms; what is left out stays as it is."""
     change = OrderChange(
         cl_ord_id=f"cli-{secrets.token_hex(6)}",
-        order_qty=_number("--qty", quantity),
-        price=_number("--limit", limit),
-        stop_px=_number("--stop", stop),
+        order_qty=number("--qty", quantity),
+        price=number("--limit", limit),
+        stop_px=number("--stop", stop),
     )
     if change.order_qty is None and change.price is None and change.stop_px is None:
         fail("give --qty, --limit or --stop", ExitCode.USAGE)
@@ -251,7 +251,8 @@ def _entrant() -> Entrant:
     return Entrant(session_id=f"CLI:{caller_name('cli').removeprefix('cli:')}")
 
 
-def _number(what: str, text: str | None) -> Decimal | None:
+def number(what: str, text: str | None) -> Decimal | None:
+    """A quantity or price from the command line; `what` names the option."""
     if text is None:
         return None
     try:
