@@ -6,6 +6,7 @@ outputs flushed, brokers disconnected, journal closed.
 """
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -39,6 +40,7 @@ from bridge.orders.events import Entry, Opened, Reserved, Scope
 from bridge.orders.reports import Report
 from bridge.outputs.fix import FixReports
 from bridge.outputs.position_feed import PositionFeed
+from bridge.paper_desk import PaperDesk
 from bridge.pulse import Pulse
 from bridge.reconciler import Reconciler
 from bridge.risk.chain import RiskChain
@@ -278,6 +280,8 @@ class Daemon:
             name=settings.name,
             mode="live" if settings.live else "paper",
             version=version("fixbridge"),
+            paper=PaperDesk(self.engine, self.adapters, self.reconciler),
+            configuration=json.loads(settings.dump()),
         )
         offer(self.control, commands)
         try:
