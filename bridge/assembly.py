@@ -26,12 +26,13 @@ from bridge.outputs.process import Outputs as InlineOutputs
 from bridge.outputs.process import OutputsFailed, Started
 from bridge.plugins import PluginError, create
 from bridge.risk.chain import RiskChain
-from bridge.risk.limits import LimitError, Limits, Row, broker_rows, row
+from bridge.risk.limits import LimitError, Row, broker_rows, row
 from bridge.risk.portfolio import Portfolio
 from bridge.risk.standard import standard_checks
 from bridge.settings import BrokerSpec, Settings
 from bridge.settings.preflight import listen_failure
 from bridge.settings.tree import Durability, Outputs, Tls
+from bridge.standing import RiskTerms
 from sessions.config import CancelScope
 from sessions.tls import server_context
 
@@ -251,17 +252,26 @@ def around_the_clock_only(instrument: Instrument, now_ns: int) -> bool | None:
     return True if instrument.calendar == "24/7" else None
 
 
-def risk(settings: Settings) -> RiskChain:
-    """The chain with the configured limits."""
+def risk_terms(settings: Settings) -> RiskTerms:
+    """What the risk fold depends on: the same for the engine and for the child that takes snapshots."""
     try:
         rows: list[Row] = [row(each.rule, each.limit, each.scope, each.name) for each in settings.risk.limits]
         for spec in settings.brokers:
             rows += [*broker_rows(spec.name, spec.risk.block()), *spec.execution.rows(spec.name)]
-        limits = Limits(settings.risk.profile.value, rows)
-        own = [create(each.use, each.options) for each in settings.risk.checks]
-    except (LimitError, PluginError) as error:
+        terms = RiskTerms(settings.risk.profile.value, tuple(rows))
+        terms.limits()
+    except LimitError as error:
         raise StartFailed(f"risk: {error}") from error
-    return RiskChain([*standard_checks(), *own], Portfolio(limits))
+    return terms
+
+
+def risk(settings: Settings, portfolio: Portfolio) -> RiskChain:
+    """The chain of standard and own checks over what the fold has counted."""
+    try:
+        own = [create(each.use, each.options) for each in settings.risk.checks]
+    except PluginError as error:
+        raise StartFailed(f"risk: {error}") from error
+    return RiskChain([*standard_checks(), *own], portfolio)
 
 
 def loosen_delay(settings: Settings) -> timedelta:

@@ -9,12 +9,15 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+import msgspec
 import structlog
 
 from bridge import assembly, faults
@@ -24,22 +27,24 @@ from bridge.commands import EngineCommands
 from bridge.control import ControlServer
 from bridge.control_commands import offer
 from bridge.control_orders import ControlOrders
-from bridge.desk import EPOCH, Desk
+from bridge.desk import Desk, utc
 from bridge.engine import Engine
+from bridge.gate import Shown
 from bridge.gateway import Gateway
 from bridge.gauges import Gauges
 from bridge.held_store import HeldStore
 from bridge.interfaces import BrokerUnreachable, EventSink, JournalError
 from bridge.journal.recovery import machine_stopped
+from bridge.journal.retention import retain
 from bridge.journal.state import SnapshotBuilder
 from bridge.journal.storage import boot_id
 from bridge.marketdata.quotes import QuoteBook
 from bridge.markouts import Markouts
-from bridge.orders.blotter import Blotter
-from bridge.orders.events import Entry, Opened, Reserved, Scope
+from bridge.orders.events import Entry, Reserved, Scope
 from bridge.orders.reports import Report
 from bridge.outputs.fix import FixReports
 from bridge.outputs.position_feed import PositionFeed
+from bridge.outputs.tail import JournalSource
 from bridge.paper_desk import PaperDesk
 from bridge.pulse import Pulse
 from bridge.reconciler import Reconciler
@@ -49,6 +54,7 @@ from bridge.risk.watch import Watch
 from bridge.risk_door import RiskDesk
 from bridge.settings import Settings
 from bridge.stages import Stages
+from bridge.standing import newest, uncollected
 from bridge.vitals import Vitals
 from fixspec.messages import Message
 from sessions.acceptor import Acceptor
@@ -70,6 +76,9 @@ MARKOUTS_EVERY = 0.1
 SNAPSHOT_EVERY = 5.0
 RESERVE_AHEAD = 500
 """Outbound numbers reserved ahead of use; renewed when as many are left, twice as many at once."""
+RECENT = 50_000
+"""Entries kept at a start for sessions that were not told of them: a crash leaves a few, never this many."""
+RETAIN_EVERY = 86_400.0
 KILL_FLAG = "KILL"
 STALLED = "the journal's disk does not answer"
 
@@ -90,6 +99,8 @@ class Daemon:
         self._sender_limits: dict[str, int] = {}
         self._began_ns: dict[str, int] = {}  # session → when its numbers began
         self._recovered_ns = 0  # time of the newest entry found at the start
+        self._recent: deque[Shown] = deque(maxlen=RECENT)
+        self._recent_after = 0  # the entry before the oldest of them
 
     # --- start -------------------------------------------------------------------------------------------------------
 
@@ -107,15 +118,14 @@ class Daemon:
         self._closers.append(("journal", self.journal.close))
         self.journal.on_flush = self._flushed
         self.journal.on_failed(self._journal_failed)
-        self.snapshots = SnapshotBuilder(settings.journal_dir, settings.journal.snapshot_every)
-        self._closers.append(("snapshots", self.snapshots.stop))
+        self._restore()
         self.instruments = assembly.instruments(settings)
         self.quotes = QuoteBook()
         self.market, self.push = assembly.market_data(settings, self.clock, self.instruments)
         self.adapters = assembly.brokers(settings, self.clock, self.instruments, self.quotes)
         self._build_engine()
         self._open_sessions()
-        self._recover()
+        self._resume_sessions()
         faults.point("daemon.recovered")
         await self._connect()
         faults.point("daemon.connected")
@@ -130,7 +140,7 @@ class Daemon:
         settings = self.settings
         terms = assembly.session_terms(settings)
         self.desk = Desk(
-            blotter=Blotter(),
+            blotter=self.standing.blotter,
             quotes=self.quotes,
             instruments=self.instruments,
             adapters=self.adapters,
@@ -138,7 +148,7 @@ class Daemon:
             sessions=terms,
             opening_hours=assembly.opening_hours(settings, self.adapters),
         )
-        self.chain: RiskChain = assembly.risk(settings)
+        self.chain: RiskChain = assembly.risk(settings, self.standing.portfolio)
         self.risk_watch = Watch(self.chain)
         stages = Stages(self.vitals, time.perf_counter_ns)
         self.fix = FixReports(terms, self._tell)
@@ -203,21 +213,37 @@ class Daemon:
             return 0
         return self.desk.blotter.next_inbound(session_id)
 
-    def _recover(self) -> None:
-        """Fold the journal; what a session's store does not hold yet is numbered and stored for its next Logon."""
+    def _restore(self) -> None:
+        """The newest snapshot and the entries after it. The last entries stay at hand, each with the order after it:
+        some session may not have been told of them.
+        """
         began = time.monotonic()
-        count = 0
-        last = EPOCH
-        blotter, portfolio = self.desk.blotter, self.chain.portfolio
-        for entry in self.journal.read():
-            event = entry.event
-            before = blotter.order(event.order_id) if hasattr(event, "order_id") else None
-            after = blotter.apply(entry)
-            portfolio.on_entry(entry, before, after)
-            count += 1
-            if not isinstance(event, (Opened, Reserved)):
-                last = entry.time
-        self._recovered_ns = int(last.timestamp() * 1e9)
+        settings = self.settings
+        terms = assembly.risk_terms(settings)
+        command = [sys.executable, "-m", "bridge.standing"]
+        every = settings.journal.snapshot_every
+        self.snapshots = SnapshotBuilder(settings.journal_dir, every, command, msgspec.json.encode(terms))
+        self._closers.append(("snapshots", self.snapshots.stop))
+        with uncollected():
+            self.standing = newest(settings.journal_dir, terms, self.journal.durable)
+            thawed = self.standing.seq
+            self._recent.clear()
+            self._recent_after = thawed
+            try:
+                for entry in self.journal.read(thawed):
+                    if len(self._recent) == RECENT:
+                        self._recent_after = self._recent[0][0].seq
+                    self._recent.append((entry, self.standing.apply(entry)))
+            except JournalError as error:
+                raise StartFailed(f"the journal cannot be folded: {error}") from error
+        if self.journal.durable > 2:
+            seconds = round(time.monotonic() - began, 3)
+            log.info("recovered", snapshot=thawed, seq=self.journal.durable, seconds=seconds)
+
+    def _resume_sessions(self) -> None:
+        """Open the sessions' stores; what a store does not hold yet is numbered and stored for its next Logon."""
+        blotter, moved = self.standing.blotter, self.standing.moved
+        self._recovered_ns = int(moved.timestamp() * 1e9) if moved is not None else 0
         try:
             # after the fold, because the next inbound numbers are part of it
             self.acceptor.open()
@@ -231,17 +257,25 @@ class Daemon:
                     log.warning("outbound numbers jump after a stop of the machine", session=name, next_out=limit)
         self._sender_limits = dict(blotter.sender_limits)
         self.fix.resume({name: self.acceptor.last_origin(name) for name in self.acceptor.endpoints})
-        missing = self.fix.cursor
-        if missing < self.journal.durable:
-            refold = Blotter()
-            for entry in self.journal.read():
-                order = refold.apply(entry)
-                if entry.seq > missing:
-                    self.fix.on_entry(entry, order)
+        missing = self.fix.missing(blotter.told())
+        if missing is not None:
+            for entry, order in self._shown_after(missing):
+                self.fix.on_entry(entry, order)
         self.fix.replaying = False
         self.router.cursor = self.journal.durable
-        if count > 2:
-            log.info("recovered", entries=count, seconds=round(time.monotonic() - began, 3))
+        self._recent.clear()
+
+    def _shown_after(self, seq: int) -> Iterator[Shown]:
+        """The entries above `seq`, and perhaps some before, each with the order after it. From an older snapshot where
+        `seq` is further back than what was just folded; of what retention has deleted nothing can be told any more.
+        """
+        if seq >= self._recent_after:
+            yield from self._recent
+            return
+        log.warning("a session is far behind the journal", after=seq, seq=self.journal.durable)
+        blotter = JournalSource(self.settings.journal_dir).fold(seq)
+        for entry in self.journal.read(blotter.seq):
+            yield entry, blotter.apply(entry)
 
     async def _connect(self) -> None:
         """Start prices and brokers, and compare with each broker before anybody may trade."""
@@ -319,6 +353,7 @@ class Daemon:
         self._every(VITALS_EVERY, self._tell_vitals)
         self._every(MARKOUTS_EVERY, self._take_markouts)
         self._every(SNAPSHOT_EVERY, self._snapshot)
+        self._every(RETAIN_EVERY, self._retain, at_once=True)
         self._every(STATEMENT_EVERY, self._statements, at_once=True)
         self._every(RISK_EVERY, self._risk_tick)
         self._every(PROVE_EVERY, self._prove_sums)
@@ -512,6 +547,14 @@ class Daemon:
         told = self.snapshots.tick(self.journal.flushed)
         if told is not None:
             log.info("snapshot", text=told)
+
+    async def _retain(self) -> None:
+        """Delete segments that are old and that no start needs any more."""
+        days = self.settings.journal.keep_days
+        now = utc(self.clock.utc_ns())
+        deleted = await asyncio.to_thread(retain, self.settings.journal_dir, keep_days=days, now=now)
+        if deleted:
+            log.info("segments deleted", count=len(deleted), newest=deleted[-1], keep_days=days)
 
     async def _reconcile(self) -> None:
         for name in self.adapters:

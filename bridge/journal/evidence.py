@@ -14,6 +14,7 @@ from bridge.journal.encoding import decode
 from bridge.journal.errors import JournalDamaged
 from bridge.journal.format import Batches, Ending, look_on, segments
 from bridge.journal.head import released
+from bridge.journal.payload import readable, unpack
 from bridge.journal.reader import EVERYTHING, JournalReader
 from bridge.journal.recovery import Head, head_of, recover
 from bridge.journal.snapshot import read_snapshot, snapshots
@@ -228,7 +229,11 @@ def _compared(directory: Path, kept: tuple[SnapshotRow, ...], fold: Fold) -> Ite
     if first > 1:
         return
     for row in kept:
-        if fold(None, JournalReader(directory).read(0, row.seq)) != read_snapshot(storage, row.name):
+        payload = read_snapshot(storage, row.name)
+        if payload is None or not readable(payload):
+            continue  # one of another version is passed over by a start as well
+        again = fold(None, JournalReader(directory).read(0, row.seq))
+        if bytes(unpack(again).blotter) != bytes(unpack(payload).blotter):
             text = "the snapshot differs from a fold of the journal"
             yield Fault(file=row.name, offset=0, seq=row.seq, text=text)
 

@@ -11,6 +11,7 @@ from bridge import faults
 from bridge.interfaces import JournalError
 from bridge.journal.chain import write_all
 from bridge.journal.format import segments
+from bridge.journal.payload import readable
 from bridge.journal.recovery import head_of
 from bridge.journal.snapshot import read_snapshot, snapshots
 from bridge.journal.storage import DiskStorage, Storage
@@ -83,13 +84,15 @@ def retain(
 ) -> list[str]:
     """Delete whole finished segments that are older than `keep_days` and than the second-newest snapshot; their names.
 
-    `keep_days` None keeps everything. With an archive, nothing is deleted that it has not copied. The oldest goes
-    first, so what is left always hangs together. Raises OSError.
+    Only snapshots that this version reads count: the start after this one must find what it needs. `keep_days` None
+    keeps everything. With an archive, nothing is deleted that it has not copied. The oldest goes first, so what is
+    left always hangs together. Raises OSError.
     """
     if keep_days is None:
         return []
     storage: Storage = DiskStorage(directory) if isinstance(directory, Path) else directory
-    valid = [seq for seq, name in snapshots(storage.names()) if read_snapshot(storage, name) is not None]
+    kept = ((seq, read_snapshot(storage, name)) for seq, name in snapshots(storage.names()))
+    valid = [seq for seq, payload in kept if payload is not None and readable(payload)]
     if len(valid) < 2:
         return []
     copied = None if archive is None else archive.last or ""

@@ -1,20 +1,14 @@
-"""Fold the journal into what a snapshot holds, and run that in a child so that the loop never pauses.
+"""Fold the journal into what a snapshot holds, and have a child do that so that the loop never pauses."""
 
-    python -m bridge.journal.state DIRECTORY UPTO
-
-folds from the newest usable snapshot up to entry UPTO, which must be flushed, and writes the next snapshot.
-"""
-
-import gc
-import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 import msgspec
 
+from bridge.journal.payload import pack, unpack
 from bridge.journal.reader import EVERYTHING, JournalReader
 from bridge.journal.snapshot import snapshots, valid_snapshots, write_snapshot
 from bridge.journal.storage import DiskStorage
@@ -26,11 +20,11 @@ Fold = Callable[[bytes | None, Iterator[Entry]], bytes]
 
 
 def fold(state: bytes | None, entries: Iterator[Entry]) -> bytes:
-    """The blotter's fold, as opaque bytes."""
-    blotter = Blotter() if state is None else thaw(state)
+    """The book alone: enough for whoever watches, not for an engine to start from (`bridge.standing` has both)."""
+    blotter = Blotter() if state is None else thaw(unpack(state).blotter)
     for entry in entries:
         blotter.apply(entry)
-    return freeze(blotter)
+    return pack(freeze(blotter))
 
 
 def take_snapshot(directory: Path, upto: int, fold: Fold = fold) -> int:
@@ -74,7 +68,7 @@ def blotter_at(directory: Path, upto: int = EVERYTHING) -> Blotter:
     for seq, payload in valid_snapshots(directory):
         if seq <= upto:
             try:
-                blotter, after = thaw(payload), seq
+                blotter, after = thaw(unpack(payload).blotter), seq
             except msgspec.DecodeError:
                 continue
             break
@@ -84,11 +78,17 @@ def blotter_at(directory: Path, upto: int = EVERYTHING) -> Blotter:
 
 
 class SnapshotBuilder:
-    """Starts the child when a snapshot is due. `tick` is called now and then, on the loop, and never waits."""
+    """Starts the child when a snapshot is due. `tick` is called now and then, on the loop, and never waits.
 
-    def __init__(self, directory: Path, every: int = 100_000) -> None:
+    The child is `command` with the directory and the number of an entry behind it, and `terms` on its standard input:
+    it folds from the newest usable snapshot up to that entry, which is flushed, and writes the next.
+    """
+
+    def __init__(self, directory: Path, every: int, command: Sequence[str], terms: bytes = b"") -> None:
         self._directory = directory
         self._every = every
+        self._command = command
+        self._terms = terms
         self._last = max((seq for seq, _ in snapshots(DiskStorage(directory).names())), default=0)
         self._child: subprocess.Popen[bytes] | None = None
         self._upto = 0
@@ -109,9 +109,15 @@ class SnapshotBuilder:
             return f"a snapshot was taken at {self._upto}"
         if flushed - self._last >= self._every:
             self._upto = flushed
-            command = [sys.executable, "-m", "bridge.journal.state", str(self._directory), str(flushed)]
-            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+            self._start(flushed)
         return None
+
+    def _start(self, upto: int) -> None:
+        command = [*self._command, str(self._directory), str(upto)]
+        with tempfile.TemporaryFile() as terms:  # a pipe would have to be waited for when they are long
+            terms.write(self._terms)
+            terms.seek(0)
+            self._child = subprocess.Popen(command, stdin=terms, start_new_session=True)  # noqa: S603 - our own words
 
     def stop(self) -> None:
         """End a child that runs; its unfinished file is removed with the next snapshot."""
@@ -119,15 +125,3 @@ class SnapshotBuilder:
             self._child.terminate()
             self._child.wait()
             self._child = None
-
-
-def main(arguments: list[str]) -> int:
-    """The child's work, at low priority."""
-    os.nice(10)
-    gc.disable()  # the fold makes no cycles, and walking a million orders again and again is most of its time
-    take_snapshot(Path(arguments[0]), int(arguments[1]))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@
 because they fold the same entries.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from bridge.orders.events import (
     CommissionReported,
     DuplicateRefused,
     Entry,
+    MarkoutsTaken,
     MassCancelRequested,
     OrderAccepted,
     OrderAdopted,
@@ -44,6 +45,7 @@ from fixspec.enums import Side
 
 AVERAGE = Context(prec=15, rounding=ROUND_HALF_EVEN)  # what every border takes: at most 15 significant digits
 NO_WORKING = Working()
+SILENT = frozenset({OrderRouted, MarkoutsTaken})  # no client is ever told of these
 
 
 def signed(side: Side, qty: Decimal) -> Decimal:
@@ -118,6 +120,7 @@ class Blotter:
         self._halts: dict[tuple[Scope, str], TradingHalted] = {}
         self.kill_epoch = 0
         self._account_seq: dict[str, int] = {}
+        self._told: dict[tuple[str, str], int] = {}  # (session, account) → newest entry that a client is told of
         self._inbound: dict[str, int] = {}
         self.sender_limits: dict[str, int] = {}  # session → MsgSeqNum(34) out that may be used below this
         self._order_folds: dict[type[Any], Callable[[Entry, Any, Order | None], Order | None]] = {
@@ -213,7 +216,7 @@ class Blotter:
         after = apply(before, entry)
         if isinstance(event, (CancelRequested, ReplaceRequested)):
             self._ids[event.session_id, event.cl_ord_id] = event.order_id
-            self._inbound_seen(event.session_id, event.msg_seq_num)
+            self._answered(entry, event)
             if isinstance(event, ReplaceRequested):
                 self._client_ids[event.broker_client_id] = event.order_id
         elif isinstance(event, OrderReplaced) and event.session_id:
@@ -340,6 +343,16 @@ class Blotter:
         else:
             mine.pop(after.order_id, None)
 
+    def _answered(
+        self,
+        entry: Entry,
+        event: DuplicateRefused | CancelRejected | CancelRequested | ReplaceRequested | MassCancelRequested,
+    ) -> None:
+        """A request of a session: its number is used, and it is told what came of it, whoever owns the order."""
+        self._inbound_seen(event.session_id, event.msg_seq_num)
+        if event.session_id:
+            self._told[event.session_id, ""] = entry.seq
+
     def _inbound_seen(self, session_id: str, msg_seq_num: int) -> None:
         if msg_seq_num >= self._inbound.get(session_id, 1):
             self._inbound[session_id] = msg_seq_num + 1
@@ -363,7 +376,7 @@ class Blotter:
         self.sender_limits.update(event.sender_limits)
 
     def _mass_cancel(self, entry: Entry, event: MassCancelRequested) -> None:
-        self._inbound_seen(event.session_id, event.msg_seq_num)
+        self._answered(entry, event)
         self._ids.setdefault((event.session_id, event.cl_ord_id), 0)
 
     def _doubted(self, entry: Entry, event: TradeDoubted) -> None:
@@ -464,6 +477,12 @@ class Blotter:
         """`seq` of the account's newest entry, 0 for none."""
         return self._account_seq.get(account, 0)
 
+    def told(self) -> Mapping[tuple[str, str], int]:
+        """By session and account of an order, the newest entry that a client is told of; by session and an empty
+        account, the newest that answers a request of the session itself.
+        """
+        return self._told
+
     def next_inbound(self, session_id: str) -> int:
         """The next MsgSeqNum(34) the session may send as far as entries tell: 1 + the highest handled."""
         return self._inbound.get(session_id, 1)
@@ -474,7 +493,9 @@ class Blotter:
 
 
 class Snapshot(msgspec.Struct):
-    """Everything a Blotter holds, in a form that can be stored: see `freeze` and `thaw`."""
+    """Everything a Blotter holds, in a form that can be stored: see `freeze` and `thaw`. Fields are only ever added,
+    with defaults.
+    """
 
     seq: int
     orders: list[Order]
@@ -485,8 +506,10 @@ class Snapshot(msgspec.Struct):
     positions: list[Position]
     books: list[tuple[str, Position]]
     halts: list[TradingHalted]
+    states: list[tuple[Scope, str, TradingState]]
     kill_epoch: int
     account_seq: dict[str, int]
+    told: list[tuple[str, str, int]]
     inbound: dict[str, int]
     sender_limits: dict[str, int] = {}
 
@@ -505,15 +528,17 @@ def freeze(blotter: Blotter) -> bytes:
             positions=list(b._positions.values()),
             books=[(strategy, p) for (_, strategy, _), p in b._books.items()],
             halts=list(b._halts.values()),
+            states=[(scope, name, state) for (scope, name), state in b._states.items()],
             kill_epoch=b.kill_epoch,
             account_seq=b._account_seq,
+            told=[(session, account, seq) for (session, account), seq in b._told.items()],
             inbound=b._inbound,
             sender_limits=b.sender_limits,
         )
     )
 
 
-def thaw(data: bytes) -> Blotter:
+def thaw(data: bytes | msgspec.Raw) -> Blotter:
     """The blotter that `freeze` wrote. Raises msgspec.DecodeError for anything else."""
     s = msgspec.msgpack.decode(data, type=Snapshot)
     b = Blotter()
@@ -526,11 +551,11 @@ def thaw(data: bytes) -> Blotter:
         b._order_executions.setdefault(execution.order_id, []).append(exec_id)
     b._positions = {(p.account, p.symbol): p for p in s.positions}
     b._books = {(p.account, strategy, p.symbol): p for strategy, p in s.books}
-    for halt in s.halts:
-        b._halts[halt.scope, halt.name] = halt
-        b._states[halt.scope, halt.name] = halt.state
+    b._halts = {(halt.scope, halt.name): halt for halt in s.halts}
+    b._states = {(scope, name): state for scope, name, state in s.states}
     b.kill_epoch = s.kill_epoch
     b._account_seq = s.account_seq
+    b._told = {(session, account): seq for session, account, seq in s.told}
     b._inbound = s.inbound
     b.sender_limits = s.sender_limits
     for order in s.orders:

@@ -51,6 +51,17 @@ class FixReports:
         """The oldest of the sessions' cursors."""
         return min((self._cursors.get(name, 0) for name in self._terms), default=0)
 
+    def missing(self, told: Mapping[tuple[str, str], int]) -> int | None:
+        """The oldest cursor of a session with something to be told above it; None when each has what concerns it.
+
+        `told` is `Blotter.told`. A session that was idle for a year has an old cursor and misses nothing.
+        """
+        cursors = (
+            (self._cursors.get(name, 0), max((told[key] for key in told if concerns(terms, *key)), default=0))
+            for name, terms in self._terms.items()
+        )
+        return min((cursor for cursor, newest in cursors if cursor < newest), default=None)
+
     def on_entry(self, entry: Entry, order: Order | None) -> None:
         """Tell whoever is concerned."""
         terms = self._terms.get(asked_by(entry, order))
@@ -84,6 +95,20 @@ def asked_by(entry: Entry, order: Order | None) -> str:
 
 def wants(copy: SessionTerms, order: Order) -> bool:
     """Does this drop copy take reports of the order's account and session?"""
-    if copy.drop_accounts and order.account not in copy.drop_accounts:
+    return takes(copy, order.session_id, order.account)
+
+
+def takes(copy: SessionTerms, session_id: str, account: str) -> bool:
+    """Does this drop copy take reports of an account's orders from a session?"""
+    if copy.drop_accounts and account not in copy.drop_accounts:
         return False
-    return not copy.drop_sessions or order.session_id in copy.drop_sessions
+    return not copy.drop_sessions or session_id in copy.drop_sessions
+
+
+def concerns(terms: SessionTerms, session_id: str, account: str) -> bool:
+    """Are these terms told of orders of this session and account? An empty account stands for answers to requests,
+    of which there are no copies.
+    """
+    if terms.kind is SessionKind.ORDER_ENTRY:
+        return session_id == terms.session_id
+    return bool(account) and takes(terms, session_id, account)

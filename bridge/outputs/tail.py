@@ -18,6 +18,7 @@ import structlog
 
 from bridge.interfaces import EventSink
 from bridge.journal.errors import JournalTrimmed
+from bridge.journal.payload import unpack
 from bridge.journal.reader import JournalReader
 from bridge.journal.snapshot import valid_snapshots
 from bridge.orders.blotter import Blotter, thaw
@@ -204,7 +205,7 @@ class JournalSource:
         usable = None
         for snapshot in valid_snapshots(self._directory):
             try:
-                usable = thaw(snapshot.payload)
+                usable = thaw(unpack(snapshot.payload).blotter)
             except msgspec.DecodeError as error:
                 _log.warning("snapshot of another version is not used", seq=snapshot.seq, error=str(error))
                 continue

@@ -5,6 +5,7 @@ import pytest
 
 from bridge.journal.evidence import Filter, cat, ls, replay, seq_at, verify
 from bridge.journal.file import FileJournal
+from bridge.journal.payload import pack
 from bridge.journal.snapshot import write_snapshot
 from bridge.journal.state import blotter_at, fold, take_snapshot
 from bridge.orders.blotter import freeze
@@ -111,7 +112,7 @@ def test_snapshots_are_checked_and_folded_again(tmp_path):
     last = day_of_trading(tmp_path, orders=20)
     take_snapshot(tmp_path, last // 2)
     assert verify(tmp_path, fold=fold).good
-    write_snapshot(tmp_path, last - 1, freeze(blotter_at(tmp_path, last // 3)))
+    write_snapshot(tmp_path, last - 1, pack(freeze(blotter_at(tmp_path, last // 3))))
     assert [fault.text for fault in verify(tmp_path, fold=fold).faults] == [
         "the snapshot differs from a fold of the journal"
     ]

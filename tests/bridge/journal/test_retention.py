@@ -6,12 +6,15 @@ import pytest
 from bridge import faults
 from bridge.interfaces import JournalError
 from bridge.journal.format import segments
+from bridge.journal.payload import pack
 from bridge.journal.reader import JournalReader
 from bridge.journal.recovery import recover
 from bridge.journal.retention import Archive, retain
 from bridge.journal.snapshot import write_snapshot
 from tests.bridge.journal.model_disk import ModelDisk
 from tests.bridge.journal.stand import T0, Stand, seqs
+
+STATE = pack(b"\xc0")
 
 
 class Died(BaseException):
@@ -35,9 +38,9 @@ def test_segments_older_than_the_days_and_than_the_second_newest_snapshot_are_de
     disk = ModelDisk()
     ten_days(disk)
     names = segments(disk.names())
-    write_snapshot(disk, 9, b"s")  # within the fourth day
+    write_snapshot(disk, 9, STATE)  # within the fourth day
     assert retain(disk, keep_days=2, now=T0 + timedelta(days=9)) == [], "one snapshot is not enough"
-    write_snapshot(disk, 19, b"s")
+    write_snapshot(disk, 19, STATE)
     assert retain(disk, keep_days=None, now=T0 + timedelta(days=9)) == [], "for ever is the default"
     assert retain(disk, keep_days=7, now=T0 + timedelta(days=9)) == names[:2]
     assert retain(disk, keep_days=2, now=T0 + timedelta(days=9)) == names[2:3], "the snapshot at 9 needs the rest"
@@ -49,9 +52,17 @@ def test_segments_older_than_the_days_and_than_the_second_newest_snapshot_are_de
 def test_a_damaged_snapshot_does_not_count():
     disk = ModelDisk()
     ten_days(disk)
-    write_snapshot(disk, 15, b"s")
-    write_snapshot(disk, 19, b"s")
+    write_snapshot(disk, 15, STATE)
+    write_snapshot(disk, 19, STATE)
     disk.open("0000000000000019.snapshot", 60).write(b"x")
+    assert retain(disk, keep_days=1, now=T0 + timedelta(days=90)) == []
+
+
+def test_a_snapshot_of_a_version_that_a_start_cannot_read_does_not_count():
+    disk = ModelDisk()
+    ten_days(disk)
+    write_snapshot(disk, 15, b"state of another version")
+    write_snapshot(disk, 19, STATE)
     assert retain(disk, keep_days=1, now=T0 + timedelta(days=90)) == []
 
 
@@ -59,7 +70,7 @@ def test_a_crash_between_two_deletions_leaves_what_hangs_together():
     disk = ModelDisk()
     ten_days(disk)
     for seq in (17, 19):
-        write_snapshot(disk, seq, b"s")
+        write_snapshot(disk, seq, STATE)
     with faults.arming("journal.retain", die, 3), pytest.raises(Died):
         retain(disk, keep_days=1, now=T0 + timedelta(days=9))
     assert recover(disk, flushed=19)[:7] == recover(disk)[:7]
@@ -87,7 +98,7 @@ def test_what_is_not_copied_is_not_deleted(tmp_path):
     place = tmp_path / "journal"
     ten_days(directory=place).journal.close()
     for seq in (17, 19):
-        write_snapshot(place, seq, b"s")
+        write_snapshot(place, seq, STATE)
     now = T0 + timedelta(days=9)
     archive = Archive(place, "false {path}")
     with pytest.raises(JournalError, match=r"archiving 0000000000000001.journal failed"):

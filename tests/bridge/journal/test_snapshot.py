@@ -7,6 +7,7 @@ import pytest
 
 from bridge import faults
 from bridge.journal.file import FileJournal
+from bridge.journal.payload import pack
 from bridge.journal.snapshot import newest_seq, newest_snapshot, snapshots, valid_snapshots, write_snapshot
 from bridge.journal.state import SnapshotBuilder, blotter_at, fold, take_snapshot
 from bridge.journal.storage import DiskStorage
@@ -15,6 +16,9 @@ from sessions.clock import SystemClock
 from tests.bridge.journal.model_disk import ModelDisk
 from tests.bridge.journal.stand import Stand
 from tests.bridge.journal.trading import day_of_trading
+
+COMMAND = [sys.executable, "-m", "bridge.standing"]
+TERMS = b'{"profile":"starter"}'
 
 
 class Died(BaseException):
@@ -91,12 +95,12 @@ def test_a_state_that_this_version_cannot_read_is_passed_over(tmp_path):
     assert take_snapshot(tmp_path, last) == last
     newest = newest_snapshot(tmp_path)
     assert newest is not None
-    assert newest.payload == freeze(blotter_at(tmp_path))
+    assert newest.payload == pack(freeze(blotter_at(tmp_path)))
 
 
 def test_a_child_takes_the_snapshot_and_the_next_start_uses_it(tmp_path):
     last = day_of_trading(tmp_path, orders=30)
-    builder = SnapshotBuilder(tmp_path, every=50)
+    builder = SnapshotBuilder(tmp_path, 50, COMMAND, TERMS)
     assert builder.tick(49) is None
     assert builder.tick(last) is None
     child = builder._child
@@ -109,7 +113,7 @@ def test_a_child_takes_the_snapshot_and_the_next_start_uses_it(tmp_path):
     assert newest.seq == last
     journal = FileJournal(tmp_path, clock=SystemClock())
     assert next(iter(journal.read(last))).seq == last + 1
-    assert SnapshotBuilder(tmp_path)._last == last
+    assert SnapshotBuilder(tmp_path, 50, COMMAND)._last == last
     journal.close()
 
 
@@ -117,7 +121,7 @@ def test_a_child_that_fails_is_told_and_not_started_again_at_once(tmp_path):
     day_of_trading(tmp_path, orders=5)
     path = tmp_path / "0000000000000001.journal"
     path.write_bytes(path.read_bytes().replace(b"ACC1", b"ACC2", 1))
-    builder = SnapshotBuilder(tmp_path, every=5)
+    builder = SnapshotBuilder(tmp_path, 5, COMMAND, TERMS)
     builder.tick(10)
     assert builder._child is not None
     builder._child.wait(60)
@@ -129,8 +133,8 @@ def test_a_child_that_fails_is_told_and_not_started_again_at_once(tmp_path):
 
 def test_the_child_reads_only_what_it_is_told_to(tmp_path):
     last = day_of_trading(tmp_path, orders=5)
-    command = [sys.executable, "-m", "bridge.journal.state", str(tmp_path), str(last - 3)]
-    subprocess.run(command, check=True, timeout=60, cwd=Path(__file__).parents[3])
+    command = [sys.executable, "-m", "bridge.standing", str(tmp_path), str(last - 3)]
+    subprocess.run(command, check=True, timeout=60, cwd=Path(__file__).parents[3], input=TERMS)
     newest = newest_snapshot(tmp_path)
     assert newest is not None
     assert newest.seq == last - 3
