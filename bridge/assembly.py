@@ -258,7 +258,8 @@ def risk_terms(settings: Settings) -> RiskTerms:
         rows: list[Row] = [row(each.rule, each.limit, each.scope, each.name) for each in settings.risk.limits]
         for spec in settings.brokers:
             rows += [*broker_rows(spec.name, spec.risk.block()), *spec.execution.rows(spec.name)]
-        terms = RiskTerms(settings.risk.profile.value, tuple(rows))
+        days = tuple((each.name, each.day_zone, each.day_begins) for each in settings.accounts)
+        terms = RiskTerms(settings.risk.profile.value, tuple(rows), days=days)
         terms.limits()
     except LimitError as error:
         raise StartFailed(f"risk: {error}") from error

@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -25,6 +26,7 @@ from bridge.orders.blotter import Blotter
 from bridge.orders.events import Entry, Opened, OrderEvent, Reserved
 from bridge.orders.order import Order
 from bridge.risk import snapshot as risk
+from bridge.risk.day import DayRoll
 from bridge.risk.limits import Limits, Row
 from bridge.risk.portfolio import Portfolio
 
@@ -42,6 +44,8 @@ class RiskTerms(msgspec.Struct, frozen=True):
     profile: str
     rows: tuple[Row, ...] = ()
     one_cancels_other: frozenset[str] = frozenset()
+    days: tuple[tuple[str, str, str], ...] = ()
+    """(account, time zone, local time HH:MM) where a trading day begins elsewhere than at 00:00 UTC."""
 
     def limits(self) -> Limits:
         """The limits as configured, without any change."""
@@ -49,7 +53,11 @@ class RiskTerms(msgspec.Struct, frozen=True):
 
     def portfolio(self) -> Portfolio:
         """The empty fold."""
-        return Portfolio(self.limits(), one_cancels_other=self.one_cancels_other)
+        return Portfolio(self.limits(), self.rolls(), self.one_cancels_other)
+
+    def rolls(self) -> dict[str, DayRoll]:
+        """When each account's trading day begins. Raises ZoneInfoNotFoundError, ValueError."""
+        return {account: DayRoll(ZoneInfo(zone), time.fromisoformat(at)) for account, zone, at in self.days}
 
 
 class Standing:
@@ -91,7 +99,7 @@ def thaw(payload: bytes, terms: RiskTerms) -> Standing:
         raise msgspec.DecodeError("the snapshot holds no risk part")
     blotter = book.thaw(parts.blotter)
     try:
-        portfolio = risk.thaw(parts.risk, blotter.order, terms.limits(), one_cancels_other=terms.one_cancels_other)
+        portfolio = risk.thaw(parts.risk, blotter.order, terms.limits(), terms.rolls(), terms.one_cancels_other)
     except (KeyError, ValueError) as error:
         raise msgspec.DecodeError(f"the risk part does not fit the book: {error!r}") from error
     return Standing(blotter, portfolio, parts.moved)

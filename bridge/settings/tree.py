@@ -3,6 +3,7 @@
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -100,6 +101,19 @@ class Account(Section):
     """Account(1)."""
     broker: str
     """`metadata.name` of the BrokerSpec."""
+    day_zone: str = "America/New_York"
+    """Time zone of the trading day: daily limits and start-of-day equity follow it."""
+    day_begins: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"
+    """Local time at which the trading day begins, e.g. 17:00 for futures and FX."""
+
+    @field_validator("day_zone")
+    @classmethod
+    def _zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("a time zone such as America/New_York or UTC") from error
+        return zone
 
 
 class RiskLimit(Section):
