@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
 import structlog
 
 from bridge import faults
@@ -12,6 +13,7 @@ from bridge.desk import utc
 from bridge.engine import Engine
 from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Clock
 from bridge.orders.events import Initiator, Scope
+from bridge.orders.order import ZERO
 from bridge.orders.terms import SessionTerms
 from bridge.problems import refuse
 from bridge.reconciler import Reconciler
@@ -30,6 +32,7 @@ from bridge.risk.kill import (
 )
 from bridge.risk.limits import Limit, LimitError
 from bridge.risk.profiles import PARAMETERS, Parameter
+from bridge.risk.usage import Usage, usage
 from fixspec.enums import OrdType, TimeInForce
 from fixspec.messages import Header, NewOrderSingle
 
@@ -40,6 +43,15 @@ CLOSER = "RISK"
 
 ASK_WITHIN = 5.0
 """Seconds a broker has to list its open orders; without an answer it is asked again."""
+
+
+def with_use(row: LimitState, used: Mapping[tuple[str, str], Usage]) -> LimitState:
+    """The row with what is used of it: by its account, or for wider scopes by the account that uses most."""
+    found = used.get((row.rule, row.name if row.scope is Scope.ACCOUNT else ""))
+    if found is None or found.value is None or row.scope not in (Scope.GLOBAL, Scope.ACCOUNT):
+        return row
+    ratio = None if found.ratio is None else float(found.ratio)
+    return msgspec.structs.replace(row, used=f"{found.value:f}", ratio=ratio)
 
 
 class RiskDesk:
@@ -85,7 +97,20 @@ class RiskDesk:
             if (each.name, Scope.GLOBAL, "") not in explicit
         ]
         rows += [self._row(rule, scope, name, limit) for (rule, scope, name), limit in explicit.items()]
-        return tuple(sorted(rows, key=lambda row: row.id))
+        used = self._used()
+        return tuple(sorted((with_use(row, used) for row in rows), key=lambda row: row.id))
+
+    def _used(self) -> dict[tuple[str, str], Usage]:
+        """By rule and account, and under the empty account what uses most of a rule."""
+        found: dict[tuple[str, str], Usage] = {}
+        desk = self._engine.desk
+        for account in desk.accounts:
+            for each in usage(self._chain, desk, account):
+                for key in ((each.rule, account), (each.rule, "")):
+                    known = found.get(key)
+                    if known is None or (each.ratio or ZERO) > (known.ratio or ZERO):
+                        found[key] = each
+        return found
 
     def _built_in(self, parameter: Parameter) -> str:
         if self._limits.profile == "none" and not parameter.aside:
