@@ -18,6 +18,7 @@ from bridge.cli import (
     paper,
     run,
     sandbox,
+    statement,
     status,
     tokens,
 )
@@ -74,6 +75,7 @@ app.command(rich_help_panel=LOOK)(controls.resume)
 app.add_typer(journal.journal_app, name="journal", rich_help_panel=EVIDENCE)
 app.command(rich_help_panel=EVIDENCE)(decode.decode)
 app.command(rich_help_panel=EVIDENCE)(costs.costs)
+app.command(rich_help_panel=EVIDENCE)(statement.statement)
 app.add_typer(tokens.token_app, name="token", rich_help_panel=OTHER)
 app.command(rich_help_panel=OTHER)(configuration.password)
 app.command(rich_help_panel=OTHER)(configuration.version)
