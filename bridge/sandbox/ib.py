@@ -104,7 +104,7 @@ class TwsSandbox:
         self.next_valid_id = next_valid_id
         self.faults = Faults()
         known = Instruments.starter(today or self._now().date())
-        self.market = Market.starter(known, self._stamp, self._happened)
+        self.market = Market.starter(known, self._now, self._stamp, self._happened)
         self.peers: dict[int, Peer] = {}
         self._all: set[Peer] = set()
         self.placed: list[Placed] = []  # every placeOrder that arrived, replaces included
@@ -583,8 +583,9 @@ class TwsSandbox:
         if self._deaf("executions"):
             return
         request, client_id = int(fields[2]), int(fields[3] or 0)
+        since = datetime.strptime(f"{fields[5]} +0000", "%Y%m%d-%H:%M:%S %z") if fields[5] else EPOCH
         for done in self.market.done:
-            if not client_id or done.order.client_id == client_id:
+            if (not client_id or done.order.client_id == client_id) and done.at >= since:
                 peer.send(*wire.exec_details(request, done, peer.version))
                 self._commission(peer, done)
         peer.send(55, 1, request)

@@ -5,6 +5,7 @@ while the quote reaches them; stops become market orders when the quote reaches 
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,9 +40,10 @@ class Quoted:
 class Done:
     """One execution, in its newest form."""
 
-    __slots__ = ("average", "cum", "exec_id", "market", "order", "px", "qty", "time", "told")
+    __slots__ = ("at", "average", "cum", "exec_id", "market", "order", "px", "qty", "time", "told")
 
-    def __init__(self, order: "Working", exec_id: str, time: str, qty: Decimal, px: Decimal) -> None:
+    def __init__(self, order: "Working", exec_id: str, at: datetime, time: str, qty: Decimal, px: Decimal) -> None:
+        self.at = at
         self.order, self.exec_id, self.time, self.qty, self.px = order, exec_id, time, qty, px
         self.market = order.listed.primary or order.listed.exchange
         self.cum, self.average = order.filled, order.average
@@ -146,9 +148,16 @@ def listed(known: Iterable[Instrument]) -> list[Listed]:
 class Market:
     """Contracts, quotes, orders, executions and money. `tell` is called with each thing that happens."""
 
-    def __init__(self, contracts: Iterable[Listed], stamp: Callable[[], str], tell: Callable[[str, Any], None]) -> None:
-        """`stamp` gives the time as IB writes it; `tell(what, about)`: state, done, ended."""
+    def __init__(
+        self,
+        contracts: Iterable[Listed],
+        now: Callable[[], datetime],
+        stamp: Callable[[], str],
+        tell: Callable[[str, Any], None],
+    ) -> None:
+        """`now` gives the time, `stamp` the time as IB writes it; `tell(what, about)`: state, done, ended."""
         self.contracts = {each.con_id: each for each in contracts}
+        self._now = now
         self._stamp = stamp
         self._tell = tell
         self.quotes: dict[int, Quoted] = {}
@@ -160,9 +169,15 @@ class Market:
         self._executions = 0
 
     @classmethod
-    def starter(cls, known: Instruments, stamp: Callable[[], str], tell: Callable[[str, Any], None]) -> "Market":
+    def starter(
+        cls,
+        known: Instruments,
+        now: Callable[[], datetime],
+        stamp: Callable[[], str],
+        tell: Callable[[str, Any], None],
+    ) -> "Market":
         """The symbol master's universe."""
-        return cls(listed(known), stamp, tell)
+        return cls(listed(known), now, stamp, tell)
 
     def matching(self, **wanted: str) -> list[Listed]:
         """Contracts that have all of these, empty ones ignored; a month is a prefix."""
@@ -246,7 +261,7 @@ class Market:
         order.last_px = px
         self._executions += 1
         exec_id = f"0000e0d5.{0x65A30000 + self._executions:08x}.01.01"
-        done = Done(order, exec_id, self._stamp(), qty, px)
+        done = Done(order, exec_id, self._now(), self._stamp(), qty, px)
         done.told = told
         self.done.append(done)
         self._book(order, qty, px, 1)

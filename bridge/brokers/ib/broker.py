@@ -5,7 +5,7 @@ IB keeps the orders. What is kept here translates: ids, terms asked for, request
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from fixspec.enums import CxlRejReason, TimeInForce
 
 log = structlog.get_logger()
 
+MARGIN = timedelta(minutes=1)
 LOOKS = 3
 """How often executions are asked for that a status spoke of, before IB is taken at its word that there are none."""
 
@@ -85,8 +86,8 @@ class IbBroker:
         account: str | None = None,
         options: IbOptions | None = None,
     ) -> None:
-        """`address` is host:port; `account` the default one of several under the login; `directory` keeps the order ids
-        (None: nowhere, which is for tests).
+        """`address` is host:port; `account` must be under the login; `directory` keeps the order ids (None: nowhere,
+        which is for tests).
 
         Raises LibraryMissing, ValueError for a wrong address or a damaged id file.
         """
@@ -96,6 +97,8 @@ class IbBroker:
         self._options = options = options or IbOptions()
         self.settle = options.settle
         self._clock = clock
+        self._theirs = dict(options.accounts)
+        self._ours = {theirs: ours for ours, theirs in self._theirs.items()}
         self._account = account
         self.host, self.port = endpoint(address, mode)
         path = None if directory is None else directory / f"{name}-{options.client_id}.ids"
@@ -118,11 +121,16 @@ class IbBroker:
             again=self._again,
             cancel=self._cancel_now,
             later=self._later,
+            account=self._our_account,
+            patience=options.patience,
         )
-        self._queries = Queries(name, self.link, self.book, self.listener, self._contracts, clock, options.timezone)
+        self._queries = Queries(
+            self.link, self.book, self.listener, self._contracts, clock, options.timezone, self._our_account
+        )
         self._report: Callable[[Report], None] | None = None
         self._unready: str | None = "not started"
         self._servers_lost = False
+        self._comparing = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolving: dict[str, Order] = {}  # our id → order whose contract is asked for
         self._doubts: dict[int, Known] = {}
@@ -376,16 +384,14 @@ class IbBroker:
             self.ids.login(tap.next_valid_id)
         except OSError as error:
             raise NotAllowed(f"order ids cannot be recorded: {error}") from error
-        self._servers_lost = False
-        self._unready = "comparing with IB after the login"
+        if not self._servers_lost:
+            self._unready = "comparing with IB after the login"
         if self._options.client_id == 0:
             # orders made by hand in TWS get an order id of ours, and can be cancelled
             self.link.put(Lane.QUESTION, lambda client: client.reqAutoOpenOrders(True))
         if len(tap.accounts) == 1:
             self.link.put(Lane.QUESTION, lambda client: client.reqAccountUpdates(True, tap.accounts[0]))
-        await self._compare()
-        if not self._servers_lost:
-            self._unready = None
+        await self._compare_until_ready()
         log.info("logged in to IB", broker=self.name, accounts=len(tap.accounts), logins=self.link.logins)
 
     def _may_trade(self, accounts: tuple[str, ...]) -> None:
@@ -395,7 +401,7 @@ class IbBroker:
             raise NotAllowed("this login has live accounts, and the BrokerSpec is for paper")
         if self.mode is Mode.LIVE and paper:
             raise NotAllowed("this login has paper accounts, and the BrokerSpec is live")
-        wanted = {*self._options.accounts, *([self._account] if self._account else [])}
+        wanted = {*self._theirs.values(), *([self._account] if self._account else [])}
         missing = wanted - set(accounts)
         if missing:
             raise NotAllowed(f"account {', '.join(sorted(missing))} is not under this login")
@@ -406,6 +412,7 @@ class IbBroker:
         await self._queries.fills()
         for row in await self._queries.completed():
             self.listener.completed(*row)
+        self.listener.caught_up = True
         self._settle_changes({each.broker_client_id for each in listed})
         for known in self.book:
             self.listener.conclude(known, at_last=True)
@@ -426,6 +433,7 @@ class IbBroker:
                 self._say(ReplaceRefused(broker=self.name, broker_client_id=known.ref, text="IB works the old terms"))
 
     def _lost_connection(self, why: str) -> None:
+        self._servers_lost = False
         if self._unready != "stopped":
             self._unready = f"not connected to IB: {why}"
         self._lost(why)
@@ -502,15 +510,22 @@ class IbBroker:
             self.listener.unknown[code] += 1
             log.warning("IB says", code=code, text=text)
 
-    async def _compare_again(self) -> None:
+    async def _compare_until_ready(self) -> None:
+        """Ready when no comparison is under way any more and IB has its servers."""
+        self._comparing += 1
         try:
             await self._compare()
+        finally:
+            self._comparing -= 1
+        if not self._comparing and not self._servers_lost and self.link.up:
+            self._unready = None
+
+    async def _compare_again(self) -> None:
+        try:
+            await self._compare_until_ready()
         except BrokerUnreachable as error:
             if self.link.up:
                 self.link.give_up(f"not compared after an outage: {error}")
-            return
-        if not self._servers_lost and self.link.up:
-            self._unready = None
 
     # --- doubts ------------------------------------------------------------------------------------------------------
 
@@ -534,7 +549,7 @@ class IbBroker:
         for known in doubted:
             known.doubts += 1
         try:
-            await self._queries.fills()
+            await self._queries.fills(self._sent_since(doubted))
             if any(known.ended is None for known in doubted):
                 listed = await self._queries.open_orders()
                 for row in await self._queries.completed():
@@ -545,6 +560,11 @@ class IbBroker:
             return
         for known in doubted:
             self.listener.conclude(known, at_last=known.doubts >= LOOKS)
+
+    def _sent_since(self, doubted: Sequence[Known]) -> datetime | None:
+        """When the oldest of them was sent: a busy day's executions need not be told again for each. None: all day."""
+        times = [known.order.received for known in doubted if known.order is not None]
+        return min(times) - MARGIN if times and len(times) == len(doubted) else None
 
     def _unanswered(self, known: Known) -> None:
         if known.unanswered:
@@ -569,13 +589,12 @@ class IbBroker:
         return known
 
     def _account_of(self, order: Order) -> str | None:
-        """The account at IB, always named: ours is either called like it, or the BrokerSpec's one stands for it."""
-        accounts = self.link.tap.accounts
-        if order.account in accounts:
-            return order.account
-        if self._account in accounts:
-            return self._account
-        return accounts[0] if len(accounts) == 1 else None
+        """The account at IB, always named."""
+        wanted = self._theirs.get(order.account, order.account)
+        return wanted if wanted in self.link.tap.accounts else None
+
+    def _our_account(self, theirs: str) -> str:
+        return self._ours.get(theirs, theirs)
 
     def _unready_code(self) -> ReasonCode:
         comparing = self._unready is not None and self._unready.startswith("comparing")

@@ -43,8 +43,6 @@ UNDER_WAY = frozenset({"PendingSubmit", "ApiPending", "PendingCancel"})
 CANCELED = frozenset({"Cancelled", "ApiCancelled"})
 ERROR_TEXT = 0.3
 """Seconds that an Inactive waits for the error that explains it."""
-MISSING = 2.0
-"""Seconds that a status waits for the executions it speaks of, before they are asked for."""
 EXECUTIONS_KEPT = 50_000
 
 Later = Callable[[float, Callable[[], None]], object]
@@ -64,9 +62,12 @@ class Listener:
         again: Callable[[Known], None],
         cancel: Callable[[Known], None],
         later: Later,
+        account: Callable[[str], str],
+        patience: float,
     ) -> None:
         """`check`: ask for the order's executions and state in that many seconds; `again`: send a new order once more
-        under another id; `cancel`: cancel an order that must not live; `later`: a timer.
+        under another id; `cancel`: cancel an order that must not live; `later`: a timer; `account`: our name of IB's
+        account; `patience`: seconds that a status waits for the executions it speaks of, before they are asked for.
         """
         self._name = name
         self._book = book
@@ -78,7 +79,9 @@ class Listener:
         self._later = later
         self._roots: dict[str, tuple[str, str | None, int]] = {}  # execution id → root, ref, permId
         self._early: dict[str, tuple[Decimal, str]] = {}  # commissions told before their execution
-        self.asking = False  # a question is under way whose rows are told by whoever asked
+        self._account = account
+        self._patience = patience
+        self.caught_up = False  # before the first comparison, executions of orders not in hand are not news
         self.unknown: Counter[int] = Counter()  # error codes nobody listed
 
     # --- terms and states --------------------------------------------------------------------------------------------
@@ -156,8 +159,12 @@ class Listener:
         elif status not in UNDER_WAY:
             log.warning("unknown order status of IB", status=status, ref=known.ref)
             self._check(known, 0.0)
+        self._missing(known)
+
+    def _missing(self, known: Known) -> None:
+        """IB calls more filled than its executions told: they may be under way, or have to be asked for."""
         if known.ended is None and known.stated > known.cum:
-            self._check(known, MISSING)
+            self._check(known, self._patience)
 
     def _living(self, known: Known, why_held: str) -> None:
         """PreSubmitted is New too: it waits for its trigger, its parent, or for the session to open."""
@@ -177,7 +184,7 @@ class Listener:
         if known.terms is not None and known.cum >= known.terms.qty:
             self._complete(known)
         else:
-            self._check(known, MISSING)
+            self._check(known, self._patience)
 
     def _complete(self, known: Known) -> None:
         self._book.end(known, "filled")
@@ -188,14 +195,19 @@ class Listener:
 
     def _over(self, known: Known) -> None:
         """Cancelled, whoever asked: told when every execution IB speaks of is here."""
-        error = known.error
-        if error is not None and error[0] != 202:
-            if not known.cum:
-                self._refused(known, *error)
-                return
-            known.ending = ("canceled", error[1])
+        if known.error is None and not known.acked and not known.fills and not known.canceling:
+            self._later(ERROR_TEXT, lambda: self._over_now(known))  # a refusal's error may come after it
         else:
-            known.ending = ("canceled", error[1] if error is not None else None)
+            self._over_now(known)
+
+    def _over_now(self, known: Known) -> None:
+        if known.ended is not None:
+            return
+        error = known.error
+        if error is not None and error[0] != 202 and not known.cum:
+            self._refused(known, *error)
+            return
+        known.ending = ("canceled", error[1] if error is not None else None)
         self.conclude(known)
 
     def conclude(self, known: Known, at_last: bool = False) -> None:
@@ -204,7 +216,7 @@ class Listener:
             return
         if known.stated > known.cum:
             if not at_last:
-                self._check(known, MISSING)
+                self._check(known, self._patience)
                 return
             log.error("IB calls more filled than it has executions", ref=known.ref, stated=known.stated, ours=known.cum)
         _, text = known.ending
@@ -218,7 +230,7 @@ class Listener:
             reason = ExecRestatementReason.OTHER
         known.canceling = False
         self._tell(Canceled, known, reason=reason, text=text)
-        self._check(known, MISSING)  # a cancel is provisional until the executions agree
+        self._check(known, self._patience)  # a cancel is provisional until the executions agree
 
     def _inactive(self, known: Known, why_held: str) -> None:
         """A refusal, or an order that waits, or one that was suspended: the error text tells, if it comes."""
@@ -267,7 +279,7 @@ class Listener:
         known.heard = True
         known.doubts = 0
         self._remember(said.execId, root, known)
-        if live or known.order is not None:
+        if live or known.order is not None or self.caught_up:
             self._say(report)
             self._early_commission(said.execId)
         if known.ended is None:
@@ -291,7 +303,7 @@ class Listener:
             revision=revision,
             symbol=self._symbol(contract),
             side=wire.side_of(said.side),
-            account=said.acctNumber,
+            account=self._account(said.acctNumber),
             last_qty=wire.quantity(said.shares),
             last_px=wire.quantity(said.price),
             liquidity=wire.LIQUIDITY.get(int(said.lastLiquidity)),
@@ -347,7 +359,7 @@ class Listener:
             known.held = known.held or code in codes.HOLDS
         elif meaning is Means.CANCELED:
             known.error = (code, text)
-            self._check(known, MISSING)
+            self._check(known, self._patience)
         elif meaning is Means.CANCEL_REFUSED:
             self._cancel_refused(known, code, text)
         elif meaning is Means.DUPLICATE:
@@ -360,7 +372,7 @@ class Listener:
             self._refused(known, code, text)
         elif meaning is Means.REFUSED:
             known.error = (code, text)
-            self._check(known, MISSING)
+            self._check(known, self._patience)
         else:
             self._unknown(known, code, text)
 
@@ -374,6 +386,8 @@ class Listener:
         self._tell(
             ReplaceRefused, known, cxl_rej_reason=reason, text=text, broker_code=None if code is None else str(code)
         )
+        if known.ended is None and known.terms is not None and known.cum >= known.terms.qty:
+            self._complete(known)
 
     def _cancel_refused(self, known: Known, code: int, text: str) -> None:
         """The answer to a cancel, and the only one: whether the order was filled or is unknown has to be asked."""
@@ -385,7 +399,9 @@ class Listener:
 
     def _duplicate(self, known: Known, code: int, text: str) -> None:
         """103: the id belongs to another order, so this one was surely not taken; once more under a fresh id."""
-        if known.ended is not None or known.acked or known.fills or known.asked is not None:
+        if known.asked is not None:
+            self._refuse_change(known, CxlRejReason.BROKER_OPTION, text, code)
+        elif known.ended is not None or known.acked or known.fills:
             log.error("IB calls the id of a living order a duplicate", ref=known.ref, text=text)
             self._check(known, 0.0)
         elif known.retried:

@@ -20,8 +20,10 @@ class LibraryMissing(RuntimeError):
 class IbOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`broker.options` of `type: interactive-brokers`. Times in seconds, `rate` in messages a second.
 
-    `timezone` is the zone of times that IB sends without one. `contracts` names the IB contract of a symbol where the
-    symbol master's row is not enough: `{BRK.B: {symbol: "BRK B"}, ES: {conId: 495512563}}`.
+    `patience` is how long a status waits for the executions it speaks of before they are asked for; `timezone` the zone
+    of times that IB sends without one, and of the account's midnight; `accounts` maps our Account(1) to IB's where
+    their names differ. `contracts` names the IB contract of a symbol where the symbol master's row is not enough:
+    `{BRK.B: {symbol: "BRK B"}, ES: {conId: 495512563}}`.
     """
 
     client_id: int = 1
@@ -35,7 +37,8 @@ class IbOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     rate: int = 40
     max_order_age: float = 10.0
     timezone: str = "America/New_York"
-    accounts: tuple[str, ...] = ()
+    patience: float = 2.0
+    accounts: dict[str, str] = {}
     contracts: dict[str, dict[str, str | int]] = {}
 
     def __post_init__(self) -> None:
@@ -43,7 +46,15 @@ class IbOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError(f"client_id: found {self.client_id}, allowed are 0 to 2147483647")
         if not 1 <= self.rate <= 45:
             raise ValueError(f"rate: found {self.rate}, allowed are 1 to 45 (IB disconnects above 50 a second)")
-        for key in ("connect_timeout", "answer_timeout", "query_timeout", "heartbeat", "retry", "retry_most"):
+        for key in (
+            "connect_timeout",
+            "answer_timeout",
+            "query_timeout",
+            "heartbeat",
+            "retry",
+            "retry_most",
+            "patience",
+        ):
             if not getattr(self, key) > 0:
                 raise ValueError(f"{key}: found {getattr(self, key)}, must be above 0 seconds")
         try:

@@ -4,7 +4,7 @@ Open orders are those of every client; ended orders and executions are those sin
 is all that IB Gateway keeps (ADAPTERS B.2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,10 +32,17 @@ class Queries:
     """Every question the adapter asks. All raise BrokerUnreachable when IB does not answer, or not completely."""
 
     def __init__(
-        self, name: str, link: Link, book: Book, listener: Listener, contracts: Contracts, clock: Clock, zone: str
+        self,
+        link: Link,
+        book: Book,
+        listener: Listener,
+        contracts: Contracts,
+        clock: Clock,
+        zone: str,
+        account: Callable[[str], str],
     ) -> None:
-        """`zone`: the account's, whose midnight ends the day."""
-        self._name = name
+        """`zone`: the account's, whose midnight ends the day; `account`: our name of one of IB's."""
+        self._account = account
         self._link = link
         self._book = book
         self._listener = listener
@@ -70,12 +77,13 @@ class Queries:
         """Today's ended orders as IB lists them."""
         return list(await self._link.ask_for("completed", lambda client: client.reqCompletedOrders(False)))
 
-    async def fills(self) -> list[tuple[Any, Any]]:
-        """Today's executions as IB lists them, of every client."""
+    async def fills(self, since: datetime | None = None) -> list[tuple[Any, Any]]:
+        """Today's executions as IB lists them, of every client; `since` leaves earlier ones out."""
         from bridge.brokers.ib.transport import ExecutionFilter
 
         try:
-            return await self._link.ask(lambda client, number: client.reqExecutions(number, ExecutionFilter()))
+            wanted = ExecutionFilter(time="" if since is None else f"{since.astimezone(UTC):%Y%m%d-%H:%M:%S}")
+            return await self._link.ask(lambda client, number: client.reqExecutions(number, wanted))
         except IbRefused as error:
             raise BrokerUnreachable(f"executions: {error}") from error
 
@@ -157,7 +165,7 @@ class Queries:
         return BrokerOrder(
             broker_client_id=ref,
             broker_order_id=str(order.permId) if order.permId else "",
-            account=order.account,
+            account=self._account(order.account),
             symbol=self._contracts.symbol(contract),
             side=ours.side if ours is not None else wire.side_of(order.action),
             ord_type=wire.ord_type_of(order.orderType),
@@ -196,7 +204,7 @@ class Queries:
         marks = self._link.tap.marks
         return [
             BrokerPosition(
-                account=account,
+                account=self._account(account),
                 symbol=self._contracts.symbol(contract),
                 qty=qty,
                 avg_px=cost / self._contracts.multiplier(contract),
@@ -234,7 +242,7 @@ class Queries:
             margin = buying_power > equity > 0
             stated.append(
                 BrokerAccount(
-                    account=account,
+                    account=self._account(account),
                     currency=told["NetLiquidation"][1],
                     cash=wire.quantity(told["TotalCashValue"][0]),
                     equity=equity,

@@ -106,7 +106,7 @@ def tif_of(order_type: str, tif: str) -> TimeInForce:
     return _TIMES.get(tif, TimeInForce.DAY)
 
 
-def terms(order: Order | PendingReplace, cum: Decimal = Decimal(0)) -> Terms:
+def terms(order: Order | PendingReplace) -> Terms:
     """The terms that an order, or its pending replace, asks for."""
     assert order.order_qty is not None
     return Terms(order.order_qty, order.price, order.stop_px, order_words(order.ord_type, order.time_in_force)[1])

@@ -22,6 +22,7 @@ OPTIONS = {
     "heartbeat": 60.0,
     "retry": 0.02,
     "retry_most": 0.05,
+    "patience": 0.05,
 }
 
 
