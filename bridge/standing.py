@@ -23,7 +23,7 @@ from bridge.journal.snapshot import valid_snapshots
 from bridge.journal.state import take_snapshot
 from bridge.orders import blotter as book
 from bridge.orders.blotter import Blotter
-from bridge.orders.events import Entry, Opened, OrderEvent, Reserved
+from bridge.orders.events import Entry, Opened, Reserved
 from bridge.orders.order import Order
 from bridge.risk import snapshot as risk
 from bridge.risk.day import DayRoll
@@ -32,7 +32,7 @@ from bridge.risk.portfolio import Portfolio
 
 log = structlog.get_logger()
 
-OWN = (Opened, Reserved)
+OWN = frozenset({Opened, Reserved})
 """The journal's own facts: they say nothing about when anybody traded."""
 
 
@@ -75,11 +75,9 @@ class Standing:
 
     def apply(self, entry: Entry) -> Order | None:
         """Fold one entry; the order after it."""
-        event = entry.event
-        before = self.blotter.order(event.order_id) if isinstance(event, OrderEvent) else None
-        after = self.blotter.apply(entry)
+        before, after = self.blotter.fold(entry)
         self.portfolio.on_entry(entry, before, after)
-        if not isinstance(event, OWN):
+        if type(entry.event) not in OWN:
             self.moved = entry.time
         return after
 

@@ -171,6 +171,8 @@ class Blotter:
         account = after.account if after is not None else event_account(event)
         if account is not None:
             self._account_seq[account] = seq
+            if after is not None and type(event) not in SILENT:
+                self._told[after.session_id, account] = seq
         return before, after
 
     def _received(self, entry: Entry, event: OrderReceived, before: Order | None) -> Order:
@@ -189,11 +191,11 @@ class Blotter:
         return order
 
     def _duplicate(self, entry: Entry, event: DuplicateRefused, before: Order | None) -> Order | None:
-        self._inbound_seen(event.session_id, event.msg_seq_num)
+        self._answered(entry, event)
         return before
 
     def _cancel_rejected(self, entry: Entry, event: CancelRejected, before: Order | None) -> Order | None:
-        self._inbound_seen(event.session_id, event.msg_seq_num)
+        self._answered(entry, event)
         return self._changed(entry, event, before) if before is not None else None
 
     def _routed(self, entry: Entry, event: OrderRouted, before: Order | None) -> Order:
