@@ -85,12 +85,12 @@ class AlpacaVenue:
 
     async def idle(self, longest: float = 3.0) -> None:
         adapter, loop = self.adapter, asyncio.get_running_loop()
-        until, calm = loop.time() + longest, 0
-        while calm < 3 and loop.time() < until:
+        until, calm, before = loop.time() + longest, 0, -1
+        while calm < 4 and loop.time() < until:
             names = {task.get_name() for task in adapter._tasks} - {"alpaca warmth and calendar"}
             heard = adapter._stream.frames if adapter._stream is not None else 0
-            quiet = not names and (heard == self.sandbox.orders.told or not self.sandbox.orders.listening)
-            calm = calm + 1 if quiet else 0
+            calm = calm + 1 if not names and heard == before else 0
+            before = heard
             await asyncio.sleep(0.005)
 
     async def until(self, condition: Callable[[], Any], longest: float = 3.0) -> None:
