@@ -170,7 +170,7 @@ class Daemon:
             due=self.risk_watch.due,
         )
         self.orders.attach(self.engine)
-        self.reconciler = Reconciler(self.engine, self.adapters, self.clock)
+        self.reconciler = Reconciler(self.engine, self.adapters, self.clock, estimate=self.chain.estimate)
         self.risk_desk = RiskDesk(
             self.engine,
             self.chain,
@@ -187,7 +187,8 @@ class Daemon:
             self._closers.append(("FIX log", self.wire.close))
 
         def store(config: SessionConfig) -> Store:
-            kept = FileStore(settings.store_dir / config.name, self.clock.utc_ns())
+            # a new session is told what happens from now on, not what happened before there was one
+            kept = FileStore(settings.store_dir / config.name, self.clock.utc_ns(), self.journal.durable)
             self._began_ns[config.name] = kept.created_ns
             return kept if self.journal.mode == "write" else HeldStore(kept, self._when_durable)
 

@@ -118,14 +118,16 @@ class FileStore:
     _numbers_map: mmap.mmap
     _next_sender: int
 
-    def __init__(self, directory: str | Path, created_ns: int = 0) -> None:
-        """Open or create; `created_ns` dates a new store. `recovered` says what was cut off or rebuilt, if anything."""
+    def __init__(self, directory: str | Path, created_ns: int = 0, origin: int = 0) -> None:
+        """Open or create; `created_ns` dates a new store, `origin` is the journal seq it begins behind: nothing of
+        before is owed to it. `recovered` says what was cut off or rebuilt, if anything.
+        """
         self._directory = Path(directory)
         self.recovered = ""
         self._usable = True
         with _as_store_failed(f"cannot open the store {directory}"):
             self._directory.mkdir(parents=True, exist_ok=True)
-            trusted = self._open_numbers(created_ns)
+            trusted = self._open_numbers(created_ns, origin)
             self._open_generation()
             self._catch_up(trusted)
 
@@ -261,7 +263,7 @@ class FileStore:
 
     # --- opening
 
-    def _open_numbers(self, created_ns: int) -> bool:
+    def _open_numbers(self, created_ns: int, origin: int) -> bool:
         """Lock and map the page; True if index and records can be trusted to agree."""
         fd = os.open(self._directory / "numbers", _FLAGS, 0o600)
         try:
@@ -279,9 +281,11 @@ class FileStore:
         if numbers[_W_MAGIC] == 0:
             numbers[_SLOT + _SENDER] = numbers[_SLOT + _TARGET] = 1
             numbers[_SLOT + _CREATED] = created_ns
+            numbers[_SLOT + _ORIGIN] = numbers[_SLOT + _CARRIED] = origin
             numbers[_W_SELECTOR] = 0
             numbers[_W_CLEAN] = 1
             numbers[_W_MAGIC] = _MAGIC
+            self._keep_birth()
         if numbers[_W_MAGIC] != _MAGIC or numbers[_W_SELECTOR] > 1:
             raise StoreFailed(f"{self._directory}/numbers is not a session store of this version")
         boot = _boot_id()
@@ -291,6 +295,16 @@ class FileStore:
         self._base = _SLOT + numbers[_W_SELECTOR] * _SLOT_WORDS
         self._sweep(numbers[self._base + _GENERATION])
         return trusted
+
+    def _keep_birth(self) -> None:
+        """Flush a new store: a power loss that forgot it would begin it again, behind what happened meanwhile."""
+        self._numbers_map.flush()
+        for directory in (self._directory, self._directory.parent):
+            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def _open_generation(self) -> None:
         self._fd = os.open(self._path("messages"), _FLAGS, 0o600)

@@ -383,3 +383,28 @@ def test_the_files_agree_with_memory_whatever_is_done(tmp_path_factory, operatio
         assert seen(store) == seen(model)
     store.close()
     shutil.rmtree(place)
+
+
+def test_a_new_store_begins_behind_what_happened_before_it(tmp_path):
+    store = FileStore(tmp_path / "s", 7, origin=400)
+    assert store.last_origin == 400
+    store.save(1, b"x", 412)
+    store.close()
+    again = FileStore(tmp_path / "s", 9, origin=999)
+    assert (again.last_origin, again.created_ns) == (412, 7)
+    again.close()
+
+
+def test_a_new_store_that_lost_its_records_goes_back_to_where_it_began(tmp_path):
+    store = FileStore(tmp_path / "s", origin=400)
+    store.save(1, b"x", 412)
+    records = next((tmp_path / "s").glob("messages.*"))
+    del store
+    records.write_bytes(b"")
+    numbers = tmp_path / "s" / "numbers"
+    page = bytearray(numbers.read_bytes())
+    page[16:32] = bytes(16)  # another boot
+    numbers.write_bytes(bytes(page))
+    again = FileStore(tmp_path / "s")
+    assert again.last_origin == 400
+    again.close()

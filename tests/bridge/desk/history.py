@@ -8,6 +8,7 @@ from rig import Rig, check_invariants
 from bridge.orders import reports
 from bridge.orders.blotter import Blotter, freeze, thaw
 from bridge.orders.events import Request
+from bridge.outputs.fix import FixReports
 from fixspec.enums import CxlRejReason, ExecRestatementReason, OrdStatus, Side
 
 QTY = st.integers(1, 120).map(str)
@@ -141,6 +142,11 @@ class History:
                 meaning = (fields[37], fields[150], fields.get(32, ""), fields.get(31, ""), fields[11])
                 assert self.meaning.setdefault(fields[17], meaning) == meaning, "an ExecID means one thing"
         self.check_books()
+        origins = self.rig.origins
+        if origins:
+            behind = FixReports([self.rig.terms], lambda *_: None)
+            behind.resume({"ALPHA": origins["ALPHA"] - 1})
+            assert behind.missing(self.rig.desk.blotter.told()) == origins["ALPHA"] - 1, "a report not stored is missed"
 
     def check_books(self) -> None:
         blotter = self.rig.desk.blotter

@@ -204,6 +204,7 @@ class Rig:
             opening_hours=lambda instrument, now_ns: True,
         )
         self.sent: list[tuple[str, Message]] = []
+        self.origins: dict[str, int] = {}  # session → entry of the newest report it was told
         self.failures: list[str] = []
         self.fix = FixReports(everyone, self._tell)
         self.router = Router(adapters, self._said, self.clock.utc_ns)  # type: ignore[arg-type]
@@ -241,6 +242,8 @@ class Rig:
 
     def _tell(self, session_id: str, message: Message, origin: int, poss_resend: bool) -> None:
         self.sent.append((session_id, message))
+        if origin:
+            self.origins[session_id] = origin
         if session_id == "ALPHA":
             self.session.send(message, origin, poss_resend, None)
 
