@@ -6,20 +6,22 @@ refused (ADAPTERS A.2, A.8).
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import structlog
 
 from bridge import reconcile
-from bridge.desk import utc
+from bridge.desk import Desk, utc
 from bridge.engine import Engine
 from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Clock, Fence
-from bridge.orders.events import BreakFound, Event, Reconciled
+from bridge.orders.events import BreakFound, Entry, Event, Reconciled, Reservation
 from bridge.orders.identity import is_ours
-from bridge.orders.order import Order
+from bridge.orders.order import Order, adopted
 from bridge.orders.reports import BrokerOrder
+from bridge.unanswered import Unanswered
 
 log = structlog.get_logger("bridge.reconciler")
 
@@ -33,14 +35,27 @@ IN_FLIGHT = 5.0
 """Seconds during which an unanswered submit is under way rather than missing, except after a login."""
 
 
+def nothing_set_aside(order: Order, desk: Desk) -> Reservation | None:
+    """For an engine without risk: orders found at the broker reserve nothing."""
+    return None
+
+
 class Reconciler:
     """One per engine. `run` is serialised per broker; `breaks` is the newest comparison's result per broker."""
 
     def __init__(
-        self, engine: Engine, adapters: Mapping[str, BrokerAdapter], clock: Clock, *, max_order_age: float = 10.0
+        self,
+        engine: Engine,
+        adapters: Mapping[str, BrokerAdapter],
+        clock: Clock,
+        *,
+        estimate: Callable[[Order, Desk], Reservation | None] = nothing_set_aside,
+        max_order_age: float = 10.0,
     ) -> None:
         self._engine = engine
+        self._estimate = estimate  # what risk sets aside for an order that is adopted
         self._adapters = adapters
+        self._unanswered = Unanswered(engine, clock)
         self._clock = clock
         self._max_order_age = max_order_age
         self._locks: dict[str, asyncio.Lock] = {}
@@ -86,6 +101,7 @@ class Reconciler:
                 looked_up.append(theirs_now)
             self._conclude(adapter, order, theirs_now, began)
         self._repeat_cancels(adapter)
+        await self._unanswered.settle(adapter, listed, login=trigger in AFTER_LOGIN)
         if trigger in AFTER_LOGIN:
             self._settle_replaces(adapter, listed)
         for statement in statements:
@@ -146,7 +162,9 @@ class Reconciler:
         def work() -> None:
             if desk.blotter.by_broker(broker, theirs.broker_client_id, theirs.broker_order_id) is None:
                 log.warning("external order adopted", broker=broker, symbol=theirs.symbol, id=theirs.broker_order_id)
-                self._engine.commit((reconcile.adopt(desk, broker, theirs, desk.next_seq),))
+                event = reconcile.adopt(desk, broker, theirs, desk.next_seq)
+                order = adopted(Entry(desk.next_seq, utc(desk.now_ns), event), event)
+                self._engine.commit((msgspec.structs.replace(event, reserved=self._estimate(order, desk)),))
 
         self._engine.turn(work)
 

@@ -91,7 +91,7 @@ class AlpacaDesk(AlpacaVenue):
             journal_failed=self.failures.append,
             followers=(chain.portfolio,),
         )
-        self.reconciler = Reconciler(self.engine, {"alpaca": self.adapter}, self.clock)
+        self.reconciler = Reconciler(self.engine, {"alpaca": self.adapter}, self.clock, estimate=chain.estimate)
         self.adapter.on_reconnected = lambda: self.reconciler.run("alpaca", "reconnect")
         await self.adapter.start(self._heard)
 
@@ -213,6 +213,12 @@ class AlpacaDesk(AlpacaVenue):
 
     async def reconcile(self, trigger: str = "timer") -> Any:
         return await self.reconciler.run("alpaca", trigger)
+
+    def a_while_passes(self) -> None:
+        """The next list is taken more than `settle` after the last, as the daemon's timers would."""
+        reconciler = self.reconciler
+        for times in (*reconciler._absent.values(), *reconciler._unanswered._absent.values()):
+            times[:] = [at - self.adapter.settle for at in times]
 
     def held(self, symbol: str | None = None) -> Decimal:
         return self.desk.blotter.position(self.account, symbol or self.symbol).qty

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.brokers.alpaca import AlpacaBroker
 from bridge.interfaces import BrokerUnreachable
-from bridge.orders.events import OrderAccepted, OrderCanceled, OrderFilled, TradeBusted, TradeCorrected
+from bridge.orders.events import OrderAccepted, OrderAdopted, OrderCanceled, OrderFilled, TradeBusted, TradeCorrected
 from bridge.sandbox.alpaca import KEY, How
 from fixspec.enums import OrdStatus
 from sessions.clock import SystemClock
@@ -269,6 +269,8 @@ async def test_an_order_made_on_the_web_page_is_adopted_with_its_fills_and_can_b
     (order,) = desk.desk.blotter.orders()
     assert order.external
     assert order.order_qty == 10
+    event = next(entry.event for entry in desk.entries() if isinstance(entry.event, OrderAdopted))
+    assert (event.reserved.price, event.reserved.value) == (98, 980)
     await desk.price("97.00", "98.00", 4)
     await desk.until(lambda: desk.held() == 4)
     (order,) = desk.desk.blotter.orders()
