@@ -198,3 +198,35 @@ async def test_a_replace_without_an_answer_before_a_crash_is_in_force_after_it(d
     assert desk.order(own).price == Decimal(98)
     assert desk.events(own, OrderReplaced)
     desk.agree()
+
+
+async def test_a_replace_that_a_crash_swallowed_is_refused_after_two_answers_that_it_was_never_there(desk):
+    cl_ord_id = await working(desk)
+    desk.sandbox.fault(How.SILENCE, "PATCH /orders")
+    own = desk.replace(cl_ord_id, limit="98.00")
+    await desk.until(lambda: any(each.startswith("PATCH") for each in desk.sandbox.requests))
+    await desk.restart()
+    await desk.reconcile()
+    assert desk.status(own) is OrdStatus.PENDING_REPLACE
+    desk.a_while_passes()
+    await desk.reconcile()
+    assert desk.events(own, CancelRejected)
+    assert desk.status(own) is OrdStatus.NEW
+    desk.agree()
+
+
+@pytest.mark.parametrize("what", ["cancel", "replace"])
+async def test_a_request_that_a_crash_swallowed_is_too_late_when_the_order_has_filled_meanwhile(desk, what):
+    cl_ord_id = await working(desk, limit="98.00")
+    desk.sandbox.fault(How.SILENCE, "DELETE /orders" if what == "cancel" else "PATCH /orders")
+    own = desk.cancel(cl_ord_id) if what == "cancel" else desk.replace(cl_ord_id, qty="20")
+    await desk.until(lambda: not desk.sandbox.faults.armed)
+    await desk.kill()
+    await desk.price("97.00", "98.00")
+    await desk._engine()
+    desk.a_while_passes()
+    await desk.reconcile()
+    (rejected,) = desk.events(own, CancelRejected)
+    assert rejected.cxl_rej_reason is CxlRejReason.TOO_LATE_TO_CANCEL
+    assert desk.status(own) is OrdStatus.FILLED
+    desk.agree()

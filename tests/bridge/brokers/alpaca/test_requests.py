@@ -42,7 +42,7 @@ async def test_an_order_that_never_arrived_is_refused_only_when_two_lists_prove_
     assert desk.status(cl_ord_id) is OrdStatus.PENDING_NEW  # the adapter has looked for it, which proves nothing
     await desk.reconcile("reconnect")
     assert desk.status(cl_ord_id) is OrdStatus.PENDING_NEW
-    desk.reconciler._absent[desk.order(cl_ord_id).order_id][0] -= desk.adapter.settle
+    desk.a_while_passes()
     await desk.reconcile("reconnect")
     (rejected,) = desk.events(cl_ord_id, OrderRejected)
     assert rejected.code == "NOT_AT_BROKER"
