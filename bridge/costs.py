@@ -27,6 +27,7 @@ HUNDREDTH = Decimal("0.01")
 HORIZONS: tuple[int, ...] = (1, 10, 60, 300)
 """Seconds after a fill at which realised spread, impact and reversion are taken."""
 
+ZERO = Decimal(0)
 _BUYS = frozenset({Side.BUY, Side.BUY_MINUS})
 _MARKETABLE = frozenset({OrdType.MARKET})
 
@@ -51,11 +52,11 @@ def arrival(quote: Quote | None, now_ns: int, max_age_ns: int) -> Arrival:
     Prices are given only from a fresh, two-sided quote; of a stale one only the age is told, so that the reason can
     be counted.
     """
-    mid, missing = fresh_mid(quote, now_ns, max_age_ns)
-    if quote is None or missing == "no_quote":
+    if quote is None or (mid := quote.mid) is None:
         return Arrival()
-    age_us = max((now_ns - quote.received_ns) // 1000, 0)
-    if mid is None:
+    age_ns = now_ns - quote.received_ns
+    age_us = age_ns // 1000 if age_ns > 0 else 0
+    if age_ns > max_age_ns:
         return Arrival(quote_age_us=age_us)
     return Arrival(bid=quote.bid_px, offer=quote.ask_px, mid=mid, quote_age_us=age_us, source=quote.source)
 
@@ -118,9 +119,10 @@ def price_improvement(order: Order, px: Decimal, arrival: Arrival | None) -> Dec
     """
     if arrival is None or arrival.mid is None or not marketable(order, arrival):
         return None
-    touch = arrival.offer if sign(order.side) > 0 else arrival.bid
+    s = sign(order.side)
+    touch = arrival.offer if s > 0 else arrival.bid
     assert touch is not None
-    return sign(order.side) * (touch - px) / arrival.mid
+    return s * (touch - px) / arrival.mid
 
 
 def marketable(order: Order, arrival: Arrival) -> bool:
@@ -228,35 +230,40 @@ def fill_cost(
 
     Never raises for missing data: what cannot be measured is absent and `dropped` says why.
     """
-    met = order.arrival
+    met, side, ordered, decision = order.arrival, order.side, order.order_qty, order.decision_px
     mid, dropped = fresh_mid(quote, now_ns, max_age_ns)
     arrival_mid = met.mid if met is not None else None
     if arrival_mid is None:
         dropped = "no_quote" if met is None or met.quote_age_us is None else "stale_quote"
-    filled = order.cum_qty + last_qty
+    before = order.cum_qty
+    filled = before + last_qty
     gross = order.gross + last_qty * last_px
-    whole = None
-    if order.order_qty is not None and filled >= order.order_qty:
-        fees = (order.commission + (commission or Decimal(0))) / order.multiplier
-        whole = shortfall_of(
-            order.side, order.order_qty, filled, gross,
-            arrival_mid=arrival_mid, end_mid=None, decision_px=order.decision_px, fees=fees,
-        )  # fmt: skip
+    slipped = whole_slipped = bps(slippage(side, last_px, arrival_mid))
+    if before:
+        whole_slipped = bps(slippage(side, gross / filled, arrival_mid)) if filled else None
+    shortfall_bps = benchmark = None
+    if ordered is not None and filled >= ordered and arrival_mid is not None and ordered > 0:
+        # nothing is left, so of the shortfall's sum (`shortfall_of`) this remains: s(Σqp - D·Σq) + fees over Q·D
+        benchmark, against = ("arrival", arrival_mid) if decision is None else ("decision", decision)
+        fees = (order.commission + (commission or ZERO)) / order.multiplier
+        with localcontext(EXACT):
+            total = sign(side) * (gross - filled * against) + fees
+            paper = filled * against
+        shortfall_bps = bps(total / paper)
+    told = quote if mid is not None else None
     return Cost(
         arrival_mid=arrival_mid,
-        slippage_bps=bps(slippage(order.side, last_px, arrival_mid)),
-        order_slippage_bps=bps(slippage(order.side, gross / filled, arrival_mid)) if filled else None,
-        effective_spread_bps=bps(effective_spread(order.side, last_px, mid)),
-        shortfall_bps=bps(whole.ratio) if whole is not None else None,
-        benchmark=whole.benchmark if whole is not None else None,
+        slippage_bps=slipped,
+        order_slippage_bps=whole_slipped,
+        effective_spread_bps=bps(effective_spread(side, last_px, mid)),
+        shortfall_bps=shortfall_bps,
+        benchmark=benchmark,
         mid=mid,
-        quoted_spread_bps=bps(quoted_spread(quote.bid_px, quote.ask_px))
-        if mid is not None and quote is not None
-        else None,
-        decision_slippage_bps=bps(slippage(order.side, last_px, order.decision_px)),
+        quoted_spread_bps=bps(quoted_spread(told.bid_px, told.ask_px)) if told is not None else None,
+        decision_slippage_bps=bps(slippage(side, last_px, decision)) if decision is not None else None,
         improvement_bps=bps(price_improvement(order, last_px, met)),
         dropped=dropped,
-        source=quote.source if mid is not None and quote is not None else None,
+        source=told.source if told is not None else None,
     )
 
 

@@ -71,11 +71,8 @@ class Quote(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def mid(self) -> Decimal | None:
         """(bid + ask) / 2, or None when the quote is not two-sided."""
-        if not self.two_sided:
-            return None
-        assert self.bid_px is not None
-        assert self.ask_px is not None
-        return (self.bid_px + self.ask_px) / 2
+        bid, ask = self.bid_px, self.ask_px
+        return (bid + ask) / 2 if bid is not None and ask is not None and 0 < bid <= ask else None
 
 
 class Aggressor(Enum):
