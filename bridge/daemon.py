@@ -57,6 +57,7 @@ from bridge.stages import Stages
 from bridge.standing import newest, uncollected
 from bridge.vitals import Vitals
 from fixspec.messages import Message
+from fixspec.sparse import Sparse
 from sessions.acceptor import Acceptor
 from sessions.clock import SystemClock
 from sessions.config import SessionConfig
@@ -380,7 +381,7 @@ class Daemon:
 
     # --- while it runs -----------------------------------------------------------------------------------------------
 
-    def _tell(self, session_id: str, message: Message, origin: int, poss_resend: bool) -> None:
+    def _tell(self, session_id: str, message: Message | Sparse, origin: int, poss_resend: bool) -> None:
         if faults.armed:
             faults.point("fix.encoded")
         number = self.acceptor.send(session_id, message, origin=origin, poss_resend=poss_resend)

@@ -22,6 +22,7 @@ from fixspec.plans import Timestamp, Writer, others, plan
 from fixspec.reading import Item, Reader
 from fixspec.rules import Rules
 from fixspec.shapes import SURPRISES, Shapes, split
+from fixspec.sparse import Sparse
 from fixspec.tokens import Refused
 
 
@@ -220,7 +221,7 @@ class Encoder:
 
     def encode(
         self,
-        message: Message | Unserved,
+        message: Message | Unserved | Sparse,
         msg_seq_num: int,
         sending_time: bytes,
         *,
@@ -228,10 +229,10 @@ class Encoder:
         last_msg_seq_num_processed: int | None = None,
     ) -> bytes:
         """`message` as a frame; `sending_time` as `utc_timestamp_ns` gives it. Raises EncodeError."""
-        cls = type(message)
+        cls: type[Message | Unserved] = message.cls if isinstance(message, Sparse) else type(message)
         try:
-            start, write = self._starts.get(cls) or self._start(message)
-            text = write(message, self._timestamp)
+            start, write = self._starts.get(cls) or self._start(cls, message)
+            text = message.write(self._timestamp) if isinstance(message, Sparse) else write(message, self._timestamp)
         except _MISTAKES as error:
             raise EncodeError(f"{cls.__name__}: {error}") from error
         try:
@@ -244,9 +245,8 @@ class Encoder:
             start += b"369=%d\x01" % last_msg_seq_num_processed
         return _framed(b"%b34=%d\x0152=%b\x01%b" % (start, msg_seq_num, sending_time, body))
 
-    def _start(self, message: Message | Unserved) -> tuple[bytes, Writer]:
+    def _start(self, cls: type[Message | Unserved], message: Message | Unserved | Sparse) -> tuple[bytes, Writer]:
         """What comes before MsgSeqNum(34), and the writer of the body."""
-        cls = type(message)
         start = b"35=%b\x01%b" % (_latin(_msg_type(message)), self._rest), _writer(cls)
         if cls is not Unserved:
             self._starts[cls] = start
@@ -286,7 +286,7 @@ def _latin(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def _msg_type(message: Message | Unserved) -> str:
+def _msg_type(message: Message | Unserved | Sparse) -> str:
     if not isinstance(message, Unserved):
         return message.msg_type.wire.decode()
     if not message.msg_type or "\x01" in message.msg_type:

@@ -18,6 +18,7 @@ from fixspec.codec import Decoder, Inbound, SessionReject
 from fixspec.dictionary import FIX44, Dictionary
 from fixspec.framing import Framer
 from fixspec.messages import Header, Logon, Message
+from fixspec.sparse import Sparse
 from sessions.admission import Admission, AdmissionLimits, address_allowed
 from sessions.authentication import Authenticator
 from sessions.config import SessionConfig, SessionStatus
@@ -216,7 +217,7 @@ class Acceptor:
     def send(
         self,
         session_id: str,
-        message: Message,
+        message: Message | Sparse,
         *,
         origin: int = 0,
         poss_resend: bool = False,

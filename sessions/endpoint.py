@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fixspec.framing import Framer
 from fixspec.messages import Message
+from fixspec.sparse import Sparse
 from sessions.config import SessionStatus, Traffic
 from sessions.events import (
     CancelOnDisconnectDue,
@@ -251,7 +252,7 @@ class Endpoint:
 
     # --- from our side
 
-    def send(self, message: Message, origin: int, poss_resend: bool, route: Route | None) -> int:
+    def send(self, message: Message | Sparse, origin: int, poss_resend: bool, route: Route | None) -> int:
         """Number, store and if possible write a message; its MsgSeqNum(34)."""
         try:
             seq_num: int = self.session.send(message, origin, poss_resend, route)

@@ -15,6 +15,7 @@ from fixspec.codec import Encoder, encode, restamp
 from fixspec.fields import parse_utc_timestamp, utc_timestamp_ns
 from fixspec.framing import checksum
 from fixspec.messages import Header, Message, SequenceReset
+from fixspec.sparse import Sparse
 from sessions.config import SessionConfig
 from sessions.interfaces import Clock, ResendPolicy, Store
 from sessions.recovery import Resends
@@ -226,7 +227,9 @@ class Outbound:
 
     # --- messages
 
-    def send(self, message: Message, origin: int = 0, poss_resend: bool = False, route: Route | None = None) -> int:
+    def send(
+        self, message: Message | Sparse, origin: int = 0, poss_resend: bool = False, route: Route | None = None
+    ) -> int:
         """Number, store and if the way is free send an application message; its MsgSeqNum(34).
 
         Works without a connection. StoreFailed if the store cannot keep it: then nothing is sent and no number used.
@@ -238,10 +241,11 @@ class Outbound:
                 message, seq_num, stamp, poss_resend=poss_resend, last_msg_seq_num_processed=self.processed
             )
         else:
-            data = self._with_header(message, seq_num, route, poss_resend=poss_resend)
+            whole = message.whole() if isinstance(message, Sparse) else message
+            data = self._with_header(whole, seq_num, route, poss_resend=poss_resend)
         self._store.save(seq_num, data, origin)
         self.next = seq_num + 1
-        self._sent[type(message)] += 1
+        self._sent[message.cls if isinstance(message, Sparse) else type(message)] += 1
         if self._flowing:
             self._output.append(data)
         return seq_num

@@ -15,14 +15,16 @@ from bridge.orders.events import (
     DuplicateRefused,
     Entry,
     MassCancelRequested,
+    OrderReceived,
     ReplaceRequested,
 )
 from bridge.orders.order import Order
 from bridge.orders.terms import SessionKind, SessionTerms
-from bridge.outputs.reports import Answer, report
+from bridge.outputs.reports import TELLING, Answer, report
 from fixspec.messages import Message
+from fixspec.sparse import Sparse
 
-Send = Callable[[str, Message, int, bool], None]
+Send = Callable[[str, Message | Sparse, int, bool], None]
 """(session_id, message, origin seq, possible resend)"""
 
 
@@ -40,6 +42,8 @@ class FixReports:
         self._send = send
         self._cursors: dict[str, int] = {}
         self.replaying = False
+        acknowledged = any(each.ack_pending_new for each in self._terms.values())
+        self.events = TELLING | {OrderReceived} if acknowledged else TELLING
 
     def resume(self, cursors: Mapping[str, int]) -> None:
         """From now on entries are shown again; each session is told only those above its own cursor."""
@@ -79,18 +83,28 @@ class FixReports:
         if answer is None:
             return
         if terms.kind is not SessionKind.ORDER_ENTRY:
-            answer = exchange(answer, copy_msg_indicator=True)
+            answer = copied(answer)
         self._send(terms.session_id, answer, entry.seq, self.replaying)
+
+
+ANSWERS = frozenset({MassCancelRequested, CancelRejected, CancelRequested, ReplaceRequested, DuplicateRefused})
 
 
 def asked_by(entry: Entry, order: Order | None) -> str:
     """The session to be told: who asked, where the entry answers a request; else the owner of the order."""
     event = entry.event
-    if isinstance(event, MassCancelRequested):
-        return event.session_id
-    if isinstance(event, (CancelRejected, CancelRequested, ReplaceRequested, DuplicateRefused)) and event.session_id:
-        return event.session_id
+    if type(event) in ANSWERS:
+        asked: str = event.session_id  # type: ignore[union-attr]
+        if asked or isinstance(event, MassCancelRequested):
+            return asked
     return order.session_id if order is not None else ""
+
+
+def copied(answer: Answer) -> Answer:
+    """The answer marked as a copy, CopyMsgIndicator(797)=Y."""
+    if isinstance(answer, Sparse):
+        return Sparse(answer.cls, {**answer.fields, "copy_msg_indicator": True})
+    return exchange(answer, copy_msg_indicator=True)
 
 
 def wants(copy: SessionTerms, order: Order) -> bool:

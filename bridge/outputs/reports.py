@@ -52,9 +52,10 @@ from fixspec.enums import (
     TimeInForce,
 )
 from fixspec.messages import AffectedOrder, ExecutionReport, OrderCancelReject, OrderMassCancelReport
+from fixspec.sparse import Sparse
 
 Fields = dict[str, Any]
-Answer = ExecutionReport | OrderCancelReject | OrderMassCancelReport
+Answer = Sparse | ExecutionReport | OrderCancelReject | OrderMassCancelReport
 
 AFFECTED_MOST = 100
 """Orders named in an OrderMassCancelReport(r); of more only the count is told."""
@@ -70,7 +71,6 @@ def current(order: Order) -> Fields:
     """What every report of an order tells: its terms as they are, and the three invariant quantities."""
     fields: Fields = {
         "order_id": render_order_id(order.order_id),
-        "secondary_order_id": order.broker_order_id,
         "cl_ord_id": order.cl_ord_id,
         "ord_status": order.ord_status,
         "account": order.account,
@@ -78,14 +78,18 @@ def current(order: Order) -> Fields:
         "side": order.side,
         "order_qty": order.order_qty,
         "ord_type": order.ord_type,
-        "price": order.price,
-        "stop_px": order.stop_px,
         "time_in_force": order.time_in_force,
         "leaves_qty": reported_leaves(order),
         "cum_qty": order.cum_qty,
         "avg_px": order.avg_px,
     }
-    # what few orders carry is looked at only when it is there
+    # what not every order has: what is None is left out, so that the report is written the short way (fixspec.sparse)
+    if order.broker_order_id is not None:
+        fields["secondary_order_id"] = order.broker_order_id
+    if order.price is not None:
+        fields["price"] = order.price
+    if order.stop_px is not None:
+        fields["stop_px"] = order.stop_px
     if order.cash_order_qty is not None:
         fields["cash_order_qty"] = order.cash_order_qty
     if order.secondary_cl_ord_id is not None:
@@ -134,10 +138,12 @@ def _arrived(order: Order, fields: Fields) -> None:
     """ArrivalBid(5704) to ArrivalSource(5708)."""
     arrival = order.arrival
     if arrival is not None:
-        fields["arrival_bid"] = arrival.bid
-        fields["arrival_offer"] = arrival.offer
-        fields["arrival_mid"] = arrival.mid
-        fields["arrival_quote_age_micros"] = arrival.quote_age_us
+        if arrival.mid is not None:
+            fields["arrival_bid"] = arrival.bid
+            fields["arrival_offer"] = arrival.offer
+            fields["arrival_mid"] = arrival.mid
+        if arrival.quote_age_us is not None:
+            fields["arrival_quote_age_micros"] = arrival.quote_age_us
         fields["arrival_source"] = arrival.source
 
 
@@ -180,8 +186,10 @@ def _fill(entry: Entry, event: OrderFilled, order: Order, fields: Fields) -> Exe
     fields["secondary_exec_id"] = event.broker_exec_id
     fields["last_qty"] = event.last_qty
     fields["last_px"] = event.last_px
-    fields["last_mkt"] = event.last_mkt
-    fields["last_liquidity_ind"] = event.liquidity
+    if event.last_mkt is not None:
+        fields["last_mkt"] = event.last_mkt
+    if event.liquidity is not None:
+        fields["last_liquidity_ind"] = event.liquidity
     if event.commission is not None:
         fields["commission"] = order.commission
         fields["comm_type"] = CommType.ABSOLUTE
@@ -189,12 +197,16 @@ def _fill(entry: Entry, event: OrderFilled, order: Order, fields: Fields) -> Exe
         fields["overfill_qty"] = order.cum_qty - order.order_qty
     if event.timing is not None:
         fields["exec_to_report_micros"] = event.timing.exec_to_report_us
-    if event.cost is not None:
-        fields["arrival_mid"] = event.cost.arrival_mid
-        fields["fill_slippage_bps"] = event.cost.slippage_bps
-        fields["order_slippage_bps"] = event.cost.order_slippage_bps
-        fields["effective_spread_bps"] = event.cost.effective_spread_bps
-        fields["shortfall_bps"] = event.cost.shortfall_bps
+    cost = event.cost
+    if cost is not None:
+        if cost.arrival_mid is not None:
+            fields["arrival_mid"] = cost.arrival_mid
+            fields["fill_slippage_bps"] = cost.slippage_bps
+            fields["order_slippage_bps"] = cost.order_slippage_bps
+        if cost.effective_spread_bps is not None:
+            fields["effective_spread_bps"] = cost.effective_spread_bps
+        if cost.shortfall_bps is not None:
+            fields["shortfall_bps"] = cost.shortfall_bps
     return ExecType.TRADE
 
 
@@ -337,6 +349,14 @@ CUSTOM = (
 def report(entry: Entry, order: Order | None, terms: SessionTerms) -> Answer | None:
     """What a session with these terms is told about an entry; None when it is told nothing."""
     event = entry.event
+    build = _BUILD.get(type(event))
+    if build is not None and order is not None:
+        fields = current(order)
+        kind = build(entry, event, order, fields)
+        if kind is None:
+            return None
+        fields["exec_type"] = kind
+        return finished(entry, order, terms, fields)
     if isinstance(event, CancelRejected):
         return cancel_reject(entry, event, order, terms)
     if isinstance(event, MassCancelRequested):
@@ -345,17 +365,14 @@ def report(entry: Entry, order: Order | None, terms: SessionTerms) -> Answer | N
         return unknown_duplicate(entry, event) if isinstance(event, DuplicateRefused) else None
     if isinstance(event, OrderReceived):
         return pending_new(entry, order, terms) if terms.ack_pending_new else None
-    build = _BUILD.get(type(event))
-    if build is None:
-        return None
-    fields = current(order)
-    fields["exec_type"] = kind = build(entry, event, order, fields)
-    if kind is None:
-        return None
-    return finished(entry, order, terms, fields)
+    return None
 
 
-def finished(entry: Entry, order: Order, terms: SessionTerms, fields: Fields) -> ExecutionReport:
+TELLING = frozenset({*_BUILD, CancelRejected, MassCancelRequested})
+"""Kinds of event that some session is told about; OrderReceived only where it wants to be (`ack_pending_new`)."""
+
+
+def finished(entry: Entry, order: Order, terms: SessionTerms, fields: Fields) -> Sparse:
     """Ids, time and the custom tags a session agreed to."""
     event = entry.event
     if "exec_id" not in fields:
@@ -365,20 +382,21 @@ def finished(entry: Entry, order: Order, terms: SessionTerms, fields: Fields) ->
         fields["mode"] = Mode.PAPER
     if terms.custom_tags:
         fields["event_seq"] = entry.seq
-        fields["broker_name"] = order.broker or None
+        if order.broker:
+            fields["broker_name"] = order.broker
         fields["mode"] = order.mode
         source = getattr(event, "source", None)
-        if isinstance(source, Source) and source is not Source.LIVE:
+        if source is not None and source is not Source.LIVE and isinstance(source, Source):
             fields["event_source"] = source
     else:
         for name in CUSTOM:
             fields.pop(name, None)
     if terms.extended_enums and isinstance(event, OrderRejected) and event.code in EXTENDED:
         fields["ord_rej_reason"] = EXTENDED[event.code]
-    return ExecutionReport(**fields)
+    return Sparse(ExecutionReport, fields)
 
 
-def pending_new(entry: Entry, order: Order, terms: SessionTerms) -> ExecutionReport:
+def pending_new(entry: Entry, order: Order, terms: SessionTerms) -> Sparse:
     """A first acknowledgement, for sessions that want one (`ack_pending_new`)."""
     fields = current(order)
     fields["exec_type"] = ExecType.PENDING_NEW

@@ -35,6 +35,7 @@ from bridge.risk.portfolio import Portfolio
 from bridge.risk.watch import Watch
 from fixspec.enums import OrdType, Side, TimeInForce
 from fixspec.messages import Message
+from fixspec.sparse import Sparse
 from sessions.clock import ManualClock
 from sessions.config import SessionConfig, SessionId
 from sessions.events import CancelOnDisconnectDue, MessageReceived, NumbersReset
@@ -240,8 +241,8 @@ class Rig:
     def _sink_failed(self, sink: Any, entry: Entry, error: Exception) -> None:
         raise error
 
-    def _tell(self, session_id: str, message: Message, origin: int, poss_resend: bool) -> None:
-        self.sent.append((session_id, message))
+    def _tell(self, session_id: str, message: Message | Sparse, origin: int, poss_resend: bool) -> None:
+        self.sent.append((session_id, message.whole() if isinstance(message, Sparse) else message))
         if origin:
             self.origins[session_id] = origin
         if session_id == "ALPHA":
