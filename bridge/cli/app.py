@@ -7,12 +7,16 @@ from typing import Annotated
 import typer
 
 from bridge.cli import (
+    accounts,
+    changes,
+    completion,
     configuration,
     controls,
     costs,
     decode,
     demo,
     desk,
+    doctor,
     journal,
     orders,
     paper,
@@ -58,11 +62,14 @@ app.command(rich_help_panel=DAEMON)(demo.demo)
 app.add_typer(sandbox.sandbox_app, name="sandbox", rich_help_panel=DAEMON)
 app.command(rich_help_panel=DAEMON)(configuration.check)
 app.command(rich_help_panel=DAEMON)(configuration.init)
+app.command(rich_help_panel=DAEMON)(changes.diff)
+app.command(rich_help_panel=DAEMON)(doctor.doctor)
 app.add_typer(configuration.config_app, name="config", rich_help_panel=DAEMON)
 app.command(rich_help_panel=LOOK)(status.status)
 app.add_typer(orders.orders_app, name="orders", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(desk.fills)
 app.command(rich_help_panel=LOOK)(desk.positions)
+app.command(rich_help_panel=LOOK)(accounts.accounts)
 app.command(rich_help_panel=LOOK)(status.quotes)
 app.add_typer(paper.paper_app, name="paper", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(journal.tail)
@@ -78,6 +85,7 @@ app.command(rich_help_panel=EVIDENCE)(costs.costs)
 app.command(rich_help_panel=EVIDENCE)(statement.statement)
 app.add_typer(tokens.token_app, name="token", rich_help_panel=OTHER)
 app.command(rich_help_panel=OTHER)(configuration.password)
+app.command(rich_help_panel=OTHER)(completion.completion)
 app.command(rich_help_panel=OTHER)(configuration.version)
 
 

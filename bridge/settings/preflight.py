@@ -30,6 +30,16 @@ def obstacles(settings: Settings) -> list[Problem]:
     return [*_data_dir(settings), *_listeners(settings), *_files(settings), *_plugins(settings)]
 
 
+def unfit(settings: Settings) -> list[Problem]:
+    """Files and plug-ins that are named and cannot be used, whoever listens or runs."""
+    fix, http = settings.listeners.fix, settings.http
+    found = [*_files(settings), *_plugins(settings)]
+    for key, tls in (("listeners.fix.tls", fix.tls), ("http.tls", http.tls)):
+        if tls is not None:
+            found += _tls(key, tls)
+    return found
+
+
 def _held(settings: Settings) -> Problem | None:
     if not (settings.journal_dir / LOCK).exists():
         return None

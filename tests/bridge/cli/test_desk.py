@@ -305,3 +305,13 @@ def test_a_watched_list_is_shown_again_until_ctrl_c_which_is_exit_0(daemon):
     watching.send_signal(signal.SIGINT)
     _, errors = watching.communicate(timeout=10)
     assert (watching.returncode, errors) == (0, "")
+
+
+def test_accounts_show_the_money_and_the_day(daemon):
+    enter(daemon, "buy", "WMT", "2")
+    (account,) = rows(daemon.run("accounts", "--csv").stdout)
+    assert (account["account"], account["currency"]) == ("PAPER", "USD")
+    assert float(account["cash"]) < float(account["equity"]) + 1
+    assert 900_000 < float(account["equity"]) < 1_100_000
+    assert int(account["held"]) >= 1
+    assert json.loads(daemon.run("accounts", "--json").stdout)["account"] == "PAPER"
