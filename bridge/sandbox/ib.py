@@ -201,11 +201,15 @@ class TwsSandbox:
         """An execution out of the blue, of an order that has ended as well."""
         return self.market.fill(self.by_ref(ref), Decimal(qty), Decimal(px))
 
-    def by_hand(self, symbol: str, action: str, qty: int | str, price: str, client_id: int = 0) -> Working:
-        """An order that somebody types into TWS, or that another client sends."""
+    def by_hand(
+        self, symbol: str, action: str, qty: int | str, price: str, client_id: int = 0, like: Working | None = None
+    ) -> Working:
+        """An order that somebody types into TWS, or that another client sends; `like`: with the names of another one,
+        as IB has made them when a change met an outage.
+        """
         found = self.market.called(symbol)
         asked = Placed(
-            order_id=0 if client_id == 0 else self.next_valid_id,
+            order_id=like.order_id if like is not None else 0 if client_id == 0 else self.next_valid_id,
             con_id=found.con_id,
             symbol=found.symbol,
             sec_type=found.sec_type,
@@ -217,7 +221,7 @@ class TwsSandbox:
             stop=Decimal(0),
             tif="DAY",
             account=self.accounts[0],
-            ref="",
+            ref=like.ref if like is not None else "",
             outside_rth=False,
         )
         order = self.market.add(asked, client_id, found)
@@ -569,7 +573,7 @@ class TwsSandbox:
         peer.auto_bind = fields[2] == "1" and peer.client_id == 0
         if peer.auto_bind:
             for number, order in enumerate(o for o in self.market.orders if o.client_id == 0 and not o.order_id):
-                order.order_id = -1 - number
+                order.order_id = -2 - number
 
     def _completed(self, peer: Peer, fields: list[str]) -> None:
         if self._deaf("completed"):

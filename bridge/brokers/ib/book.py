@@ -32,6 +32,7 @@ class Known:
         "asked_heard",
         "cancel_ticket",
         "canceling",
+        "change_lost",
         "client_id",
         "contract",
         "doubts",
@@ -41,6 +42,7 @@ class Known:
         "fills",
         "heard",
         "held",
+        "locating",
         "old_terms_since",
         "order",
         "order_id",
@@ -68,6 +70,7 @@ class Known:
         self.heard = False  # IB has said something about it: it has the order
         self.acked = False
         self.held = False
+        self.locating = False  # IB looks for shares to borrow: Inactive is alive
         self.suspended = False
         self.ended: str | None = None
         self.ending: tuple[str, str | None] | None = None  # how it ended, told once its executions are here
@@ -76,6 +79,7 @@ class Known:
         self.asked: Terms | None = None  # terms of a change under way
         self.asked_for: Order | None = None
         self.asked_heard = False
+        self.change_lost = False  # the connection broke before an answer to the change
         self.old_terms_since: float | None = None
         self.canceling = False
         self.error: tuple[int, str] | None = None
@@ -148,7 +152,7 @@ class Book:
             found = self._by_ref.get(ref)
             if found is not None and perm_id and found.perm_id not in {0, perm_id}:
                 return None
-        if found is None and order_id > 0 and client_id == self._client_id:
+        if found is None and order_id and client_id == self._client_id:
             found = self._by_id.get(order_id)
             if found is not None and ((perm_id and found.perm_id not in {0, perm_id}) or (ref and found.ref != ref)):
                 return None
@@ -171,9 +175,9 @@ class Book:
             found.perm_id = perm_id
         if found.perm_id:
             self._by_perm[found.perm_id] = found
-        if order_id > 0 and client_id == self._client_id and found.order_id != order_id:
+        if order_id and client_id == self._client_id and found.order_id != order_id:
             found.order_id, found.client_id = order_id, client_id
-        if found.order_id > 0 and found.client_id == self._client_id:
+        if found.order_id and found.client_id == self._client_id:
             self._by_id.setdefault(found.order_id, found)
         return found
 

@@ -104,7 +104,15 @@ class IbBroker:
         path = None if directory is None else directory / f"{name}-{options.client_id}.ids"
         self.ids = OrderIds(path)
         self.book = Book(options.client_id)
-        self.link = Link(self, options, self.host, self.port, logged_in=self._logged_in, lost=self._lost_connection)
+        self.link = Link(
+            self,
+            options,
+            self.host,
+            self.port,
+            logged_in=self._logged_in,
+            lost=self._lost_connection,
+            failed=self._not_connected,
+        )
         self._contracts = Contracts(
             instrument=instrument,
             named=options.contracts,
@@ -281,7 +289,7 @@ class IbBroker:
             client.placeOrder(known.order_id, known.contract, self._ib_order(known, order, pending))
             self._later(self._options.answer_timeout, lambda: self._change_unanswered(known, asked))
 
-        known.asked, known.asked_for, known.asked_heard = asked, order, False
+        known.asked, known.asked_for, known.asked_heard, known.change_lost = asked, order, False, False
         known.replace_ticket = self.link.put(Lane.ORDER, leave)
 
     def _cannot_replace(self, order: Order, known: Known | None) -> tuple[CxlRejReason, str] | None:
@@ -291,7 +299,7 @@ class IbBroker:
         if not self.link.up or self._servers_lost:
             # a change that IB takes during an outage can leave two living orders
             return option, f"not sent: {self._unready or 'IB lost its servers'}"
-        if known is None or (known.client_id == self._options.client_id and known.order_id <= 0):
+        if known is None or (known.client_id == self._options.client_id and known.order_id == 0):
             return CxlRejReason.UNKNOWN_ORDER, "IB does not list this order"
         if known.ended is not None:
             return CxlRejReason.TOO_LATE_TO_CANCEL, f"the order is {known.ended}"
@@ -324,13 +332,13 @@ class IbBroker:
                 known.canceling = True
             self._say(self._no_answer(order, Request.CANCEL, f"not sent: {self._unready}"))
             return
-        if known is None or (known.order_id <= 0 and known.client_id == self._options.client_id):
+        if known is None or (known.order_id == 0 and known.client_id == self._options.client_id):
             self._say(self._no_answer(order, Request.CANCEL, "IB has not listed this order"))
             return
         if known.ended is not None:
             self._cancel_refused(order, CxlRejReason.TOO_LATE_TO_CANCEL, f"the order is {known.ended}")
             self._doubt(known, 0.0)
-        elif known.order_id <= 0:
+        elif known.order_id == 0:
             self._cancel_refused(
                 order, CxlRejReason.BROKER_OPTION, "made by hand in TWS: only client id 0 may cancel it"
             )
@@ -416,26 +424,30 @@ class IbBroker:
         self._settle_changes({each.broker_client_id for each in listed})
         for known in self.book:
             self.listener.conclude(known, at_last=True)
-            if known.ended is None and known.canceling and known.order_id > 0:
+            if known.ended is None and known.canceling and known.order_id:
                 self._cancel_now(known)
 
     def _settle_changes(self, listed: set[str | None]) -> None:
         """A change lost with a connection is over when two lists, `settle` apart, have the old terms."""
         now = self._clock.monotonic()
         for known in self.book:
-            if known.asked is None or known.asked_heard or known.ref not in listed:
+            if known.asked is None or not known.change_lost or known.ref not in listed:
                 continue
             if known.old_terms_since is None:
                 known.old_terms_since = now
                 self._later(self.settle, lambda known=known: self._doubt(known, 0.0))  # type: ignore[misc]
             elif now - known.old_terms_since >= self.settle:
                 known.asked = known.asked_for = known.old_terms_since = None
+                known.change_lost = False
                 self._say(ReplaceRefused(broker=self.name, broker_client_id=known.ref, text="IB works the old terms"))
+
+    def _not_connected(self, why: str) -> None:
+        if self._unready != "stopped":
+            self._unready = f"not connected to IB: {why}"
 
     def _lost_connection(self, why: str) -> None:
         self._servers_lost = False
-        if self._unready != "stopped":
-            self._unready = f"not connected to IB: {why}"
+        self._not_connected(why)
         self._lost(why)
 
     def _lost(self, why: str) -> None:
@@ -452,7 +464,7 @@ class IbBroker:
             if known.unanswered:
                 self.listener.no_answer(known, Request.SUBMIT, why)
             if known.asked is not None:
-                known.asked_heard = False
+                known.change_lost, known.old_terms_since = True, None
                 self.listener.no_answer(known, Request.REPLACE, why)
             if known.canceling:
                 self.listener.no_answer(known, Request.CANCEL, why)

@@ -23,6 +23,7 @@ class Means(Enum):
 
 
 WARNINGS = frozenset({399, 404, 492, 10167, 10349})
+LOCATING = 404
 HOLDS = frozenset({399, 404})
 """Warnings of orders that wait: for the session to open, for shares to borrow."""
 CHANGES = frozenset({104, 105, 135, 329})

@@ -40,13 +40,18 @@ class Link:
         *,
         logged_in: Callable[[Tap], Awaitable[None]],
         lost: Callable[[str], None],
+        failed: Callable[[str], None],
     ) -> None:
-        """`logged_in` is awaited after every login, before the link counts as up; `lost` is told of every end."""
+        """`logged_in` is awaited after every login; `lost` is told the end of every connection that had a login, at
+        once; `failed` why there is none now.
+        """
         self._hears = hears
         self._options = options
         self._host, self._port = host, port
         self._logged_in = logged_in
         self._lost = lost
+        self._failed = failed
+        self._had_login = False
         self.questions = Questions(options.query_timeout, self.give_up)
         self.tap = Tap(hears, self.questions, self._closed)
         self.client: Any = None
@@ -120,10 +125,11 @@ class Link:
             try:
                 await self._dial()
             except (BrokerUnreachable, NotAllowed) as error:
+                self._closed(str(error))
                 self._hang_up()
                 self._why = str(error)
                 self._tell_first(error)
-                self._lost(str(error))
+                self._failed(str(error))
                 if isinstance(error, NotAllowed):
                     log.error("IB login refused by us", reason=str(error))
                     return
@@ -134,7 +140,6 @@ class Link:
             pause = self._options.retry
             self._tell_first(None)
             await self._hold()
-            self._lost(self._why)
 
     def _tell_first(self, error: Exception | None) -> None:
         if self._first is not None and not self._first.done():
@@ -168,6 +173,7 @@ class Link:
                 task.cancel()
             await asyncio.gather(dialling, ended, return_exceptions=True)
         self._keep_alive_options()
+        self._had_login = True
         self.logins += 1
         try:
             await self._logged_in(self.tap)
@@ -202,6 +208,9 @@ class Link:
         self._why = why or "IB closed the connection"
         self._down.set()
         self.questions.lose(self._why)
+        if self._had_login:
+            self._had_login = False
+            self._lost(self._why)
 
     def _hang_up(self, flush: bool = False) -> None:
         """End the connection and hear nothing more of it; `flush` lets written bytes leave."""

@@ -113,7 +113,7 @@ class Listener:
             known.terms = now
 
     def _changed(self, known: Known, now: wire.Terms) -> None:
-        known.terms, known.asked, known.asked_for, known.old_terms_since = now, None, None, None
+        known.terms, known.asked, known.asked_for, known.change_lost = now, None, None, False
         self._tell(Replaced, known, order_qty=now.qty, price=now.price, stop_px=now.stop_px)
 
     def _restated(self, known: Known, now: wire.Terms) -> None:
@@ -168,14 +168,14 @@ class Listener:
 
     def _living(self, known: Known, why_held: str) -> None:
         """PreSubmitted is New too: it waits for its trigger, its parent, or for the session to open."""
-        known.error = None
+        known.error, known.locating = None, False
         if known.suspended:
             known.suspended = False
             self._tell(Restated, known, reason=ExecRestatementReason.MARKET, text="works again")
         if known.acked:
             return
         known.acked = True
-        if not known.fills:
+        if not known.fills and known.ref is not None:  # an order nobody here sent is adopted, and new by that
             self._tell(Acknowledged, known, held=known.held or bool(why_held))
 
     def _filled(self, known: Known) -> None:
@@ -234,8 +234,8 @@ class Listener:
 
     def _inactive(self, known: Known, why_held: str) -> None:
         """A refusal, or an order that waits, or one that was suspended: the error text tells, if it comes."""
-        if "locate" in why_held:
-            known.heard = True
+        known.locating = known.locating or "locate" in why_held
+        if known.locating:
             return
         if known.error is not None:
             self._inactive_now(known)
@@ -243,7 +243,7 @@ class Listener:
             self._later(ERROR_TEXT, lambda: self._inactive_now(known))
 
     def _inactive_now(self, known: Known) -> None:
-        if known.ended is not None or (known.acked and known.error is None and known.suspended):
+        if known.ended is not None or known.locating or (known.acked and known.error is None and known.suspended):
             return
         error = known.error
         if error is not None and error[0] in {202, *codes.REFUSALS}:
@@ -279,7 +279,7 @@ class Listener:
         known.heard = True
         known.doubts = 0
         self._remember(said.execId, root, known)
-        if live or known.order is not None or self.caught_up:
+        if live or known.order is not None or (self.caught_up and known.ref is not None):
             self._say(report)
             self._early_commission(said.execId)
         if known.ended is None:
@@ -357,6 +357,7 @@ class Listener:
         if meaning is Means.NOTHING:
             known.heard = True
             known.held = known.held or code in codes.HOLDS
+            known.locating = known.locating or code == codes.LOCATING
         elif meaning is Means.CANCELED:
             known.error = (code, text)
             self._check(known, self._patience)
@@ -382,7 +383,7 @@ class Listener:
         self._tell(Refused, known, code=codes.reason(code, text), text=text, broker_code=str(code) if code else None)
 
     def _refuse_change(self, known: Known, reason: CxlRejReason, text: str, code: int | None) -> None:
-        known.asked, known.asked_for, known.old_terms_since = None, None, None
+        known.asked, known.asked_for, known.change_lost = None, None, False
         self._tell(
             ReplaceRefused, known, cxl_rej_reason=reason, text=text, broker_code=None if code is None else str(code)
         )

@@ -25,11 +25,12 @@ class IbRefused(Exception):
 class Question:
     """One question: its rows so far, and the future that its end resolves."""
 
-    __slots__ = ("future", "rows")
+    __slots__ = ("future", "incomplete", "rows")
 
     def __init__(self) -> None:
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.rows: list[Any] = []
+        self.incomplete: str | None = None
 
 
 class Questions:
@@ -84,7 +85,11 @@ class Questions:
     def end(self, key: int | str, value: Any = None) -> None:
         """The answer is complete."""
         question = self._open.get(key)
-        if question is not None and not question.future.done():
+        if question is None or question.future.done():
+            return
+        if question.incomplete is not None:
+            question.future.set_exception(BrokerUnreachable(question.incomplete))
+        else:
             question.future.set_result(value)
 
     def fail(self, key: int, code: int, text: str) -> bool:
@@ -95,6 +100,11 @@ class Questions:
         if question is not None and not question.future.done():
             question.future.set_exception(IbRefused(code, text))
         return True
+
+    def spoil(self, text: str) -> None:
+        """Something could not be read: it may have been a row of any answer that is under way, so none is complete."""
+        for question in self._open.values():
+            question.incomplete = text
 
     def lose(self, text: str) -> None:
         """The connection is gone: whoever waits gets no answer."""

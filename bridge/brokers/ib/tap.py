@@ -124,6 +124,7 @@ class Tap:
 
     def unreadable(self, fields: list[str], error: Exception) -> None:
         """A message that could not be decoded."""
+        self._questions.spoil(f"a message of IB could not be read ({type(error).__name__}: {error})")
         log.error("message of IB not understood", kind=fields[:1], error=f"{type(error).__name__}: {error}")
         self._hears.unreadable(fields[0] if fields else "", f"{type(error).__name__}: {error}")
 
@@ -132,7 +133,7 @@ class Tap:
         if advanced:
             text = f"{text} {advanced}"
         text = text.replace("\n", " ").strip()
-        if request > 0:
+        if request not in {LIVE, 0}:  # orders made by hand and bound to client 0 have negative ids
             if not self._questions.fail(request, code, text):
                 self._hears.order_error(request, code, text)
             return

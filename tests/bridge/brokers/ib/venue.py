@@ -4,20 +4,21 @@ import asyncio
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from bridge.brokers.ib import IbBroker, IbOptions
 from bridge.instruments import Instruments
 from bridge.interfaces import BrokerUnreachable
 from bridge.orders.order import Order
-from bridge.orders.reports import Report
+from bridge.orders.reports import BrokerOrder, Report
 from bridge.sandbox.ib import TwsSandbox
 from bridge.sandbox.ib_faults import Fault, How, On
 from sessions.clock import ManualClock
-from tests.contract.venue import TIME
+from tests.contract.venue import LONG_AGO, TIME
 
 OPTIONS = {
     "connect_timeout": 2.0,
-    "answer_timeout": 2.0,
+    "answer_timeout": 1.0,
     "query_timeout": 0.3,
     "heartbeat": 60.0,
     "retry": 0.02,
@@ -31,6 +32,7 @@ class IbVenue:
 
     symbol = "AAPL"
     account = "DU1000001"
+    time, long_ago = TIME, LONG_AGO
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -117,7 +119,54 @@ class IbVenue:
             await other.stop()
         return None
 
-    async def _until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+    # --- more to play with, for the adapter's own tests --------------------------------------------------------------
+
+    def arm(self, on: On, how: How, **more: Any) -> None:
+        """The next request of this kind meets this fault."""
+        self.sandbox.faults.arm(Fault(on=on, how=how, **more))
+
+    async def sent(self, order: Order) -> Order:
+        """Submit and wait until everything about it was told."""
+        self.adapter.submit(order)
+        await self.settle()
+        return order
+
+    def told(self, kind: type[Report]) -> list[Any]:
+        """Reports of one kind."""
+        return [report for report in self.reports if isinstance(report, kind)]
+
+    async def until(self, true: Callable[[], Any], seconds: float = 2.0) -> None:
+        """Wait for something that comes by a timer of the adapter's."""
+        await self._until(true, seconds)
+
+    async def linger(self, seconds: float) -> None:
+        """Give a timer of the adapter's, that must not do anything, its time."""
+        await asyncio.sleep(seconds)
+
+    def external(self, listed: BrokerOrder) -> Order:
+        """A listed order as the engine adopts it."""
+        return Order(
+            order_id=999,
+            session_id="",
+            cl_ord_id="EXT-999",
+            account=listed.account,
+            symbol=listed.symbol,
+            side=listed.side,
+            ord_type=listed.ord_type,
+            time_in_force=listed.time_in_force,
+            order_qty=listed.order_qty,
+            price=listed.price,
+            broker="ib",
+            broker_client_id=listed.broker_client_id,
+            broker_order_id=listed.broker_order_id,
+            transact_time=TIME,
+            received=TIME,
+            routed=True,
+            accepted=True,
+            external=True,
+        )
+
+    async def _until(self, true: Callable[[], Any], seconds: float = 10.0) -> None:
+        async with asyncio.timeout(seconds):
             while not true():  # noqa: ASYNC110 - whatever it waits for tells nobody
                 await asyncio.sleep(0.002)
