@@ -7,7 +7,7 @@ import pytest
 from bridge.orders.events import CancelRejected, OrderReplaced, OrderRestated, OutcomeUnknown
 from bridge.sandbox.alpaca import How
 from fixspec.enums import CxlRejReason, OrdStatus
-from tests.bridge.brokers.alpaca.test_requests import UNANSWERED
+from tests.bridge.brokers.alpaca.test_requests import SOME, UNANSWERED
 
 
 async def working(desk, qty="10", limit="97.00"):
@@ -66,7 +66,7 @@ async def test_a_replace_that_was_taken_without_an_answer_is_found_and_never_sen
     desk.agree()
 
 
-@pytest.mark.parametrize("fault", UNANSWERED, ids=lambda fault: fault["how"].name)
+@pytest.mark.parametrize("fault", SOME, ids=lambda fault: fault["how"].name)
 async def test_a_replace_that_never_arrived_is_refused_after_asking_for_it_by_its_own_id(desk, fault):
     cl_ord_id = await working(desk)
     desk.sandbox.fault(at="PATCH /orders", **fault)

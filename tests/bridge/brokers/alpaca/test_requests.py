@@ -20,6 +20,8 @@ UNANSWERED = [
     {"how": How.STATUS_504},
 ]
 
+SOME = UNANSWERED[:1] + UNANSWERED[2:3] + UNANSWERED[-1:]
+
 
 @pytest.mark.parametrize("fault", UNANSWERED, ids=lambda fault: fault["how"].name)
 async def test_an_order_that_was_taken_without_an_answer_is_found_and_never_sent_again(desk, fault):
@@ -33,7 +35,7 @@ async def test_an_order_that_was_taken_without_an_answer_is_found_and_never_sent
     desk.agree()
 
 
-@pytest.mark.parametrize("fault", UNANSWERED, ids=lambda fault: fault["how"].name)
+@pytest.mark.parametrize("fault", SOME, ids=lambda fault: fault["how"].name)
 async def test_an_order_that_never_arrived_is_refused_only_when_two_lists_prove_it(desk, fault):
     desk.sandbox.fault(at="POST /orders", **fault)
     cl_ord_id = desk.send("buy", "10", limit="98.00")
