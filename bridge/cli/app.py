@@ -25,6 +25,7 @@ from bridge.cli import (
     statement,
     status,
     tokens,
+    top,
 )
 from bridge.cli.output import console
 
@@ -66,6 +67,7 @@ app.command(rich_help_panel=DAEMON)(changes.diff)
 app.command(rich_help_panel=DAEMON)(doctor.doctor)
 app.add_typer(configuration.config_app, name="config", rich_help_panel=DAEMON)
 app.command(rich_help_panel=LOOK)(status.status)
+app.command(rich_help_panel=LOOK)(top.top)
 app.add_typer(orders.orders_app, name="orders", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(desk.fills)
 app.command(rich_help_panel=LOOK)(desk.positions)

@@ -20,7 +20,19 @@ from bridge.statement import statement as reckon
 SECTIONS = {
     "orders": ("end", "orders", "of_these_entered", "of_these_external"),
     "executions": ("account", "symbol", "executions", "busted", "corrected", "bought", "sold", "value", "fees"),
-    "positions": ("account", "symbol", "start", "bought", "sold", "end", "avg_px", "realised", "fees", "difference"),
+    "positions": (
+        "account",
+        "symbol",
+        "start",
+        "bought",
+        "sold",
+        "adopted",
+        "end",
+        "avg_px",
+        "realised",
+        "fees",
+        "difference",
+    ),
     "breaks": ("seq", "time", "broker", "kind", "account", "symbol", "ours", "theirs"),
     "refusals": ("code", "source", "count"),
 }

@@ -13,11 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.engine import ask
+from bridge.cli.glance import amount as amount_of
+from bridge.cli.glance import brokers as brokers_of
+from bridge.cli.glance import sessions as sessions_of
 from bridge.cli.loading import Config, DataDir, Set, settings
 from bridge.cli.output import Csv, ExitCode, Json, Watch, Yes, cell, confirm, console, fail, form, listed, live
 from bridge.control_commands import MarketState, ReconcileAnswer, SessionNumbers, Status
 from bridge.settings import Settings
-from bridge.vitals import Histogram
 
 sessions_app = typer.Typer(invoke_without_command=True, help="FIX sessions: list, disconnect, reset, numbers, enable.")
 brokers_app = typer.Typer(invoke_without_command=True, help="Broker connections: list, reconcile.")
@@ -54,7 +56,7 @@ def sessions(
     if context.invoked_subcommand is None:
         listed(
             ("session", "state", "in", "out", "queue", "last", "logged_on", "peer", "last_reject"),
-            lambda: _sessions(_vitals(context.obj)),
+            lambda: sessions_of(_vitals(context.obj)),
             form=form(as_json=as_json, as_csv=as_csv),
             right=("in", "out", "queue", "last"),
             empty="no session is configured",
@@ -133,7 +135,7 @@ def brokers(
     if context.invoked_subcommand is None:
         listed(
             ("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "snapshot_age", "breaks"),
-            lambda: _brokers(_vitals(context.obj)),
+            lambda: brokers_of(_vitals(context.obj)),
             form=form(as_json=as_json, as_csv=as_csv),
             right=("ack_p50", "ack_p99", "budget", "snapshot_age"),
             watch=watch,
@@ -141,9 +143,33 @@ def brokers(
 
 
 @brokers_app.command()
-def reconcile(context: typer.Context, broker: str) -> None:
-    """Compare our book with the broker's now."""
-    answer = ask(context.obj, "reconcile", ReconcileAnswer, within=60.0, broker=broker)
+def reconcile(
+    context: typer.Context,
+    broker: str,
+    accept_positions: Annotated[
+        bool, typer.Option("--accept-positions", help="Where positions differ, the broker's become ours.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why, for the journal; wanted with --accept-positions.")] = "",
+    yes: Yes = False,
+) -> None:
+    """Compare our book with the broker's now.
+
+    Positions can differ for what no execution tells: a split, a transfer, a trade made while nothing was connected.
+    --accept-positions takes the broker's over, with your name and reason in the journal. Symbols with open orders are
+    left alone: cancel those first.
+    """
+    if accept_positions:
+        if not reason.strip():
+            fail("--accept-positions wants --reason", ExitCode.USAGE)
+        confirm(f"This makes {broker}'s positions ours where they differ.", broker, yes=yes)
+    answer = ask(
+        context.obj,
+        "reconcile",
+        ReconcileAnswer,
+        within=60.0,
+        broker=broker,
+        accept_positions=reason.strip() if accept_positions else "",
+    )
     compared = f"{answer.orders} orders, {answer.executions} executions, {answer.positions} positions compared"
     console().print(f"{broker}: {compared}, {answer.breaks} differences (seq {answer.seq})", markup=False)
     if answer.breaks:
@@ -202,67 +228,16 @@ def _vitals(found: Settings) -> dict[str, Any]:
     return ask(found, "vitals", dict[str, Any])
 
 
-def _sessions(vitals: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "session": name,
-            "state": "logged on" if told["up"] else "down" if told["in_hours"] else "closed",
-            "in": told["next_in"],
-            "out": told["next_out"],
-            "queue": told["queue"],
-            "last": _ago(told["last_received_ns"], vitals["time_ns"]),
-            "logged_on": _stamp(told["logon_ns"]) if told["up"] else None,
-            "peer": told["peer"] or None,
-            "last_reject": told["last_reject"] or None,
-        }
-        for name, told in vitals["sessions"].items()
-    ]
-
-
-def _brokers(vitals: dict[str, Any]) -> list[dict[str, Any]]:
-    acks = {broker: stage for stage_name, broker, stage in vitals["stages"] if stage_name == "wire_to_ack"}
-    return [
-        {
-            "broker": name,
-            "mode": told["mode"],
-            "state": told["unready"] or "ready",
-            "ack_p50": _quantile(acks.get(name), 0.5),
-            "ack_p99": _quantile(acks.get(name), 0.99),
-            "budget": f"{told['budget_ratio']:.0%}" if told["budget_ratio"] else None,
-            "snapshot_age": f"{max(told['snapshot_age'].values()):.0f} s" if told["snapshot_age"] else None,
-            "breaks": ", ".join(f"{kind} {count}" for kind, count in told["breaks"].items()) or None,
-        }
-        for name, told in vitals["brokers"].items()
-    ]
-
-
 def _shown(vitals: dict[str, Any]) -> dict[str, Any]:
     return {
-        "sessions": _sessions(vitals),
-        "brokers": _brokers(vitals),
+        "sessions": sessions_of(vitals),
+        "brokers": brokers_of(vitals),
         "accounts": vitals["accounts"],
         "journal": {key: vitals["journal"][key] for key in ("seq", "durable", "bytes", "free_bytes")},
         "limits": [
             dict(zip(("account", "rule", "used", "limit", "ratio"), row, strict=True)) for row in vitals["utilisation"]
         ],
     }
-
-
-def _quantile(stage: dict[str, Any] | None, share: float) -> str | None:
-    if stage is None:
-        return None
-    histogram = Histogram()
-    histogram.counts = stage["counts"]
-    bound = histogram.quantile(share)
-    return f"≤ {bound / 1e6:g} ms" if bound else None
-
-
-def _ago(then_ns: int, now_ns: int) -> str | None:
-    return f"{max(0, now_ns - then_ns) / 1e9:.1f} s" if then_ns else None
-
-
-def _stamp(ns: int) -> str:
-    return datetime.fromtimestamp(ns / 1e9, UTC).strftime("%H:%M:%S")
 
 
 # --- the screen -------------------------------------------------------------------------------------------------------
@@ -288,8 +263,8 @@ def _screen(answer: Status, vitals: dict[str, Any]) -> RenderableType:
     if answer.draining:
         trading.append("   DRAINING", style="bold yellow")
     parts: list[RenderableType] = [head, trading, Text()]
-    parts.append(_table(("session", "state", "in", "out", "queue", "last"), _sessions(vitals)))
-    parts += [Text(), _table(("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "breaks"), _brokers(vitals))]
+    parts.append(_table(("session", "state", "in", "out", "queue", "last"), sessions_of(vitals)))
+    parts += [Text(), _table(("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "breaks"), brokers_of(vitals))]
     used = sorted(vitals["utilisation"], key=lambda row: -row[4])[:5]
     if used:
         parts.append(Text())
@@ -298,15 +273,11 @@ def _screen(answer: Status, vitals: dict[str, Any]) -> RenderableType:
         style = "bold red" if ratio > 0.9 else "yellow" if ratio > 0.8 else ""
         parts.append(
             Text(
-                f"LIMIT  {rule:<10} {account:<10} {bar:░<20} {ratio:>4.0%}  {_amount(amount)} of {_amount(limit)}",
+                f"LIMIT  {rule:<10} {account:<10} {bar:░<20} {ratio:>4.0%}  {amount_of(amount)} of {amount_of(limit)}",
                 style=style,
             )
         )
     return Group(*parts)
-
-
-def _amount(text: str) -> str:
-    return f"{Decimal(text):,.2f}".removesuffix(".00")
 
 
 def _table(columns: tuple[str, ...], items: list[dict[str, Any]]) -> Table:
