@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from ssl import SSLContext, SSLError
 from typing import Protocol
 
+from bridge.brokers.ib import IbBroker, IbOptions, LibraryMissing
 from bridge.brokers.paper.options import PaperOptions
 from bridge.desk import AccountTerms, OpeningHours
 from bridge.instruments import InstrumentFileError, Instruments
@@ -132,6 +133,8 @@ def broker(spec: BrokerSpec, settings: Settings, clock: Clock, known: Instrument
             raise StartFailed(f"broker {spec.name}: {error}") from error
     if kind == "alpaca":
         return alpaca(spec, names, clock)
+    if kind == "interactive-brokers":
+        return interactive_brokers(spec, names, settings, clock, known)
     if ":" in kind:
         provided = {
             "spec": spec,
@@ -179,6 +182,30 @@ def alpaca(spec: BrokerSpec, names: Sequence[str], clock: Clock) -> BrokerAdapte
     except PluginError as error:
         raise StartFailed(f"broker {spec.name}: {error}") from error
     return adapter
+
+
+def interactive_brokers(
+    spec: BrokerSpec, names: Sequence[str], settings: Settings, clock: Clock, known: Instruments
+) -> BrokerAdapter:
+    """The adapter of a BrokerSpec for TWS or IB Gateway. One login may have several accounts."""
+    directory = settings.data_dir / "brokers"
+    given, theirs = dict(spec.broker.options), spec.broker.account
+    if theirs is not None and len(names) == 1 and names[0] != theirs:
+        given.setdefault("accounts", {names[0]: theirs})
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return IbBroker(
+            clock=clock,
+            instrument=known.get,
+            directory=directory,
+            name=spec.name,
+            mode=Mode.LIVE if spec.live else Mode.PAPER,
+            address=spec.broker.endpoint,
+            account=theirs,
+            options=IbOptions.parse(given),
+        )
+    except (LibraryMissing, ValueError, OSError) as error:
+        raise StartFailed(f"broker {spec.name}: {error}") from error
 
 
 def credentials(spec: BrokerSpec) -> tuple[str, str]:

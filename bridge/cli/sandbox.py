@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from bridge.cli.output import console, fail
+from bridge.cli.sandbox_ib import ib
 
 sandbox_app = typer.Typer(no_args_is_help=True, help="Brokers to rehearse against, on this machine.")
+sandbox_app.command()(ib)
 
 
 @sandbox_app.command()

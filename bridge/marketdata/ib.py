@@ -201,9 +201,7 @@ class IbSource:
             return
         now = self._clock.utc_ns()
         self._publish(
-            Quote(
-                watched.symbol, watched.bid, watched.bid_size, watched.ask, watched.ask_size, moment(now), now
-            )
+            Quote(watched.symbol, watched.bid, watched.bid_size, watched.ask, watched.ask_size, moment(now), now)
         )
 
     def _trade(self, watched: _Watched, price: Decimal, size: Decimal) -> None:
@@ -251,5 +249,3 @@ def _request(number: int, contract: Any) -> Callable[[Any], None]:
 def moment(ns: int) -> datetime:
     """UTC ns as a datetime."""
     return EPOCH + timedelta(microseconds=ns // 1000)
-
-

@@ -129,7 +129,6 @@ def placed(fields: list[str], version: int) -> Placed:
     """placeOrder(3). Raises ValueError for a message that is too short or has no number where one belongs."""
     if len(fields) < 80:
         raise ValueError(f"placeOrder with {len(fields)} fields")
-    numbers = {name: Decimal(fields[at] or 0) for name, at in (("qty", 17), ("price", 19), ("stop", 20))}
     return Placed(
         order_id=int(fields[1]),
         con_id=int(fields[2] or 0),
@@ -145,7 +144,9 @@ def placed(fields: list[str], version: int) -> Placed:
         parent=int(fields[28] or 0),
         outside_rth=fields[33] == "1",
         good_till=fields[38],
-        **numbers,
+        qty=Decimal(fields[17] or 0),
+        price=Decimal(fields[19] or 0),
+        stop=Decimal(fields[20] or 0),
     )
 
 

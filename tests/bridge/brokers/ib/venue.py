@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bridge.brokers.ib import IbBroker, IbOptions
 from bridge.instruments import Instruments
 from bridge.interfaces import BrokerUnreachable
+from bridge.orders.market import AssetClass, Instrument
 from bridge.orders.order import Order
 from bridge.orders.reports import BrokerOrder, Report
 from bridge.sandbox.ib import TwsSandbox
@@ -35,6 +39,7 @@ class IbVenue:
     time, long_ago = TIME, LONG_AGO
 
     def __init__(self, directory: Path) -> None:
+        pytest.importorskip("ib_async", reason="the extra `ib` is not installed")
         self.directory = directory
         self.clock = ManualClock(int(TIME.timestamp() * 1e9))
         self.instruments = Instruments.starter(date(2024, 1, 2))
@@ -142,6 +147,18 @@ class IbVenue:
     async def linger(self, seconds: float) -> None:
         """Give a timer of the adapter's, that must not do anything, its time."""
         await asyncio.sleep(seconds)
+
+    def option(self, symbol: str) -> Instrument:
+        """An option's row of the symbol master."""
+        return Instrument(
+            symbol=symbol,
+            asset_class=AssetClass.OPTION,
+            security_type="OPT",
+            currency="USD",
+            tick_size=Decimal("0.01"),
+            lot_size=Decimal(1),
+            multiplier=Decimal(100),
+        )
 
     def external(self, listed: BrokerOrder) -> Order:
         """A listed order as the engine adopts it."""
