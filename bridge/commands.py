@@ -38,7 +38,7 @@ from bridge.orders.events import (
 from bridge.orders.market import Instrument
 from bridge.paper_desk import PaperDesk
 from bridge.problems import refuse
-from bridge.reconciler import Reconciler
+from bridge.reconciler import Acceptance, Reconciler
 from bridge.vitals import Vitals
 
 log = structlog.get_logger("bridge.commands")
@@ -245,12 +245,13 @@ class EngineCommands:
             raise refuse("conflict", "marketdata.source is not push")
         return self._push(quotes, trades)
 
-    async def reconcile(self, broker: str, caller: str) -> ReconcileAnswer:
-        """Compare with the broker now."""
+    async def reconcile(self, broker: str, caller: str, accept_positions: str = "") -> ReconcileAnswer:
+        """Compare with the broker now; with a reason in `accept_positions`, take its positions over."""
         if broker not in self._desk.adapters:
             raise refuse("not-found", f"no broker {broker}")
         try:
-            result = await self._reconciler.run(broker, f"asked by {caller}")
+            accept = Acceptance(caller, accept_positions) if accept_positions else None
+            result = await self._reconciler.run(broker, f"asked by {caller}", accept)
         except BrokerUnreachable as error:
             raise refuse("unavailable", f"{broker} does not answer: {error}") from error
         return ReconcileAnswer(

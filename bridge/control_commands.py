@@ -171,8 +171,10 @@ class Commands(Protocol):
         """How far a kill is."""
         ...
 
-    def reconcile(self, broker: str, caller: str) -> Result[ReconcileAnswer]:
-        """Compare with the broker now; answers when done."""
+    def reconcile(self, broker: str, caller: str, accept_positions: str = "") -> Result[ReconcileAnswer]:
+        """Compare with the broker now; answers when done. `accept_positions` is the reason for which the broker's
+        positions become ours where they differ; empty leaves ours.
+        """
         ...
 
     def session_disconnect(self, session_id: str, reason: str, caller: str) -> Result[SessionNumbers]:

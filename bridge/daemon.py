@@ -40,7 +40,7 @@ from bridge.journal.state import SnapshotBuilder
 from bridge.journal.storage import boot_id
 from bridge.marketdata.quotes import QuoteBook
 from bridge.markouts import Markouts
-from bridge.orders.events import Entry, Reserved, Scope
+from bridge.orders.events import DayRolled, Entry, Reserved, Scope
 from bridge.orders.reports import Report
 from bridge.outputs.fix import FixReports
 from bridge.outputs.position_feed import PositionFeed
@@ -154,7 +154,7 @@ class Daemon:
         stages = Stages(self.vitals, time.perf_counter_ns)
         self.fix = FixReports(terms, self._tell)
         self.router = Router(self.adapters, lambda said: self.engine.on_report(said), self.clock.utc_ns)
-        self.orders = ControlOrders(self.clock, self.chain)
+        self.orders = ControlOrders(self.clock, self.chain, self.settings.data_dir / "cancel_after.json")
         self.feed = PositionFeed(self.desk, self._answer)
         self.markouts = Markouts(self.quotes.quote, self.desk.quote_max_age_ns)
         self.engine = Engine(
@@ -298,6 +298,12 @@ class Daemon:
                 await self.reconciler.run(name, "start")
             except BrokerUnreachable as error:
                 log.error("broker not compared", broker=name, error=str(error))
+        try:
+            self.orders.resume()
+        except (OSError, msgspec.DecodeError) as error:
+            raise StartFailed(
+                f"{self.settings.data_dir / 'cancel_after.json'}: armed cancel-afters cannot be read: {error}"
+            ) from error
 
     async def _open_ports(self) -> None:
         settings = self.settings
@@ -559,11 +565,23 @@ class Daemon:
             log.info("segments deleted", count=len(deleted), newest=deleted[-1], keep_days=days)
 
     async def _reconcile(self) -> None:
+        compared = True
         for name in self.adapters:
             try:
                 await self.reconciler.run(name, "timer")
             except BrokerUnreachable as error:
+                compared = False
                 log.warning("broker does not answer", broker=name, error=str(error))
+        if compared:
+            self._roll_day()
+
+    def _roll_day(self) -> None:
+        """A new day: what ended long ago is forgotten. Only with every broker compared, because executions of before
+        the oldest day kept are asked for no more.
+        """
+        today = utc(self.clock.utc_ns()).date()
+        if today.toordinal() > self.desk.blotter.day:
+            self.engine.record(DayRolled(day=today, keep_days=self.settings.journal.remember_days))
 
     # --- stop --------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ Everything found goes back through `decide.report`, where a fact known already s
 nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import TypedDict
 
@@ -12,8 +12,8 @@ import msgspec
 
 from bridge.desk import Desk
 from bridge.interfaces import Fence
-from bridge.orders.events import BreakFound, Event, Mode, OrderAdopted, Request, Source
-from bridge.orders.order import Order
+from bridge.orders.events import BreakFound, Event, Mode, OrderAdopted, PositionAdopted, Request, Source
+from bridge.orders.order import ZERO, Order
 from bridge.orders.reports import (
     Absent,
     Acknowledged,
@@ -193,6 +193,54 @@ def position_breaks(desk: Desk, broker: str, theirs: Sequence[BrokerPosition]) -
                 )
             )
     return breaks
+
+
+def untraded(desk: Desk, account: str) -> bool:
+    """True for an account that nobody has traded through this journal: what it holds was there before us."""
+    blotter = desk.blotter
+    if any(True for _ in blotter.positions(account)):
+        return False
+    return not any(order.account == account for order in blotter.orders())
+
+
+def adopt_positions(
+    desk: Desk, broker: str, theirs: Sequence[BrokerPosition], accounts: Collection[str], *, who: str, reason: str
+) -> list[Event]:
+    """Make the broker's positions ours where they differ.
+
+    Left as breaks: a symbol in which an order is open (an execution may be under way), and a position without a price.
+    """
+    found: list[Event] = []
+    busy = {(order.account, order.symbol) for order in desk.blotter.open_orders()}
+    listed = {(each.account, each.symbol): each for each in theirs}
+    ours = {(each.account, each.symbol) for account in accounts for each in desk.blotter.positions(account)}
+    for account, symbol in sorted(listed.keys() | ours):
+        held, mine = listed.get((account, symbol)), desk.blotter.position(account, symbol)
+        qty = held.qty if held is not None else ZERO
+        if account not in accounts or qty == mine.qty or (account, symbol) in busy:
+            continue
+        mark = held.mark if held is not None else None
+        px = held.avg_px if held is not None and held.avg_px is not None else mark
+        if px is None and qty:
+            continue
+        instrument = desk.instrument(symbol)
+        found.append(
+            PositionAdopted(
+                account=account,
+                symbol=symbol,
+                qty=qty,
+                was=mine.qty,
+                avg_px=px if px is not None else ZERO,
+                # what is gone leaves at its cost: nobody states its price
+                mark=mark if qty else mine.avg_px,
+                multiplier=instrument.multiplier if instrument is not None else Decimal(1),
+                currency=instrument.currency if instrument is not None else None,
+                broker=broker,
+                who=who,
+                reason=reason,
+            )
+        )
+    return found
 
 
 def fill_breaks(desk: Desk, broker: str, listed: Sequence[BrokerOrder]) -> list[Event]:

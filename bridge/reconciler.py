@@ -8,7 +8,7 @@ refused (ADAPTERS A.2, A.8).
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -17,10 +17,10 @@ from bridge import reconcile
 from bridge.desk import Desk, utc
 from bridge.engine import Engine
 from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Clock, Fence
-from bridge.orders.events import BreakFound, Entry, Event, Reconciled, Reservation
+from bridge.orders.events import BreakFound, Entry, Event, PositionAdopted, Reconciled, Reservation
 from bridge.orders.identity import is_ours
 from bridge.orders.order import Order, adopted
-from bridge.orders.reports import BrokerOrder
+from bridge.orders.reports import BrokerOrder, BrokerPosition
 from bridge.unanswered import Unanswered
 
 log = structlog.get_logger("bridge.reconciler")
@@ -38,6 +38,13 @@ IN_FLIGHT = 5.0
 def nothing_set_aside(order: Order, desk: Desk) -> Reservation | None:
     """For an engine without risk: orders found at the broker reserve nothing."""
     return None
+
+
+class Acceptance(NamedTuple):
+    """A person's word that the broker's positions are right."""
+
+    who: str
+    reason: str
 
 
 class Reconciler:
@@ -64,16 +71,22 @@ class Reconciler:
         self.finished: dict[str, float] = {}  # broker → monotonic time of the last complete run
         self.results: list[Reconciled] = []
 
-    async def run(self, broker: str, trigger: str) -> Reconciled:
-        """Compare everything with one broker. Raises BrokerUnreachable, and then nothing has been concluded."""
+    async def run(self, broker: str, trigger: str, accept: Acceptance | None = None) -> Reconciled:
+        """Compare everything with one broker. Raises BrokerUnreachable, and then nothing has been concluded.
+
+        `accept` makes the broker's positions ours where they differ. Those of an account that was never traded through
+        this journal are taken over without anybody's word.
+        """
         lock = self._locks.setdefault(broker, asyncio.Lock())
         async with lock:
-            return await self._run(broker, trigger)
+            return await self._run(broker, trigger, accept)
 
-    async def _run(self, broker: str, trigger: str) -> Reconciled:
+    async def _run(self, broker: str, trigger: str, accept: Acceptance | None) -> Reconciled:
         adapter = self._adapters[broker]
         engine, desk = self._engine, self._engine.desk
         began = self._clock.monotonic()
+        own = [name for name, terms in desk.accounts.items() if terms.broker == broker]
+        new = [name for name in own if reconcile.untraded(desk, name)]
         since = reconcile_since(engine, self._clock)
         # the list first: an order that ends between the two questions shows in the executions, not the other way round
         listed = await adapter.open_orders()
@@ -106,6 +119,7 @@ class Reconciler:
             self._settle_replaces(adapter, listed)
         for statement in statements:
             desk.state_account(statement)
+        self._take_over(broker, positions, new, accept)
         breaks: list[Event] = [
             *reconcile.fill_breaks(desk, broker, [*listed, *looked_up]),
             *reconcile.position_breaks(desk, broker, positions),
@@ -168,6 +182,35 @@ class Reconciler:
 
         self._engine.turn(work)
 
+    def _take_over(
+        self, broker: str, theirs: Sequence[BrokerPosition], new: Sequence[str], accept: Acceptance | None
+    ) -> None:
+        """Positions that no execution explains: an account's first ones, or those that a person accepts."""
+        desk = self._engine.desk
+
+        def work() -> None:
+            events = reconcile.adopt_positions(
+                desk, broker, theirs, new, who="bridge", reason="held before the bridge traded the account"
+            )
+            if accept is not None:
+                rest = [name for name, terms in desk.accounts.items() if terms.broker == broker and name not in new]
+                events += reconcile.adopt_positions(desk, broker, theirs, rest, who=accept.who, reason=accept.reason)
+            for each in events:
+                assert isinstance(each, PositionAdopted)
+                log.warning(
+                    "position taken over from the broker",
+                    broker=broker,
+                    account=each.account,
+                    symbol=each.symbol,
+                    ours=f"{each.was:f}",
+                    theirs=f"{each.qty:f}",
+                    who=each.who,
+                )
+            if events:
+                self._engine.commit(tuple(events))
+
+        self._engine.turn(work)
+
     def _conclude(self, adapter: BrokerAdapter, asked: Order, theirs: BrokerOrder | None, began: float) -> None:
         """What the targeted answer means for an order that was not listed."""
         engine = self._engine
@@ -222,11 +265,14 @@ class Reconciler:
 
 
 def reconcile_since(engine: Engine, clock: Clock) -> datetime:
-    """From when executions are asked for: before the oldest working order, and at least `LOOK_BACK` ago."""
+    """From when executions are asked for: before the oldest working order, and at least `LOOK_BACK` ago; but of before
+    the book begins everything is known, and forgotten.
+    """
+    blotter = engine.desk.blotter
     since = utc(clock.utc_ns()) - LOOK_BACK
-    for order in engine.desk.blotter.open_orders():
+    for order in blotter.open_orders():
         since = min(since, order.received)
-    return since
+    return max(since, blotter.kept_from)
 
 
 def _key(each: BreakFound) -> tuple[Any, ...]:

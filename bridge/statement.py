@@ -23,6 +23,7 @@ from bridge.orders.events import (
     OrderFilled,
     OrderReceived,
     OrderRejected,
+    PositionAdopted,
     Reconciled,
     TradeBusted,
     TradeCorrected,
@@ -57,13 +58,16 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A position from one end of the day to the other; `difference` is what executions do not explain, 0 always."""
+    """A position from one end of the day to the other. `adopted` is what was taken over from the broker without an
+    execution, signed; `difference` is what neither explains, 0 always.
+    """
 
     account: str
     symbol: str
     start: Decimal
     bought: Decimal
     sold: Decimal
+    adopted: Decimal
     end: Decimal
     avg_px: Decimal
     realised: Decimal
@@ -107,7 +111,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def good(self) -> bool:
-        """Executions explain every position, and no broker differed."""
+        """Executions and what was adopted explain every position, and no broker differed."""
         return not self.breaks and all(not each.difference for each in self.positions)
 
 
@@ -136,6 +140,7 @@ class _Day:
         self.concerned = {order.order_id for order in book.open_orders()}
         self.entered: set[int] = set()
         self.traded: dict[tuple[str, str], Traded] = {}
+        self.adopted: dict[tuple[str, str], Decimal] = {}
         self.breaks: list[Break] = []
         self.refused: dict[tuple[str, str], int] = {}
         self.comparisons = 0
@@ -160,6 +165,9 @@ class _Day:
             case OrderRejected() | CancelRejected():
                 key = (event.code, event.source if isinstance(event, OrderRejected) else "cancel or replace")
                 self.refused[key] = self.refused.get(key, 0) + 1
+            case PositionAdopted():
+                place = (event.account, event.symbol)
+                self.adopted[place] = self.adopted.get(place, ZERO) + event.qty - event.was
             case BreakFound():
                 fields = ("broker", "kind", "account", "symbol", "ours", "theirs")
                 told = {name: getattr(event, name) for name in fields}
@@ -241,7 +249,8 @@ class _Day:
             key = (position.account, position.symbol)
             before = self.start.get(key) or Position(*key)
             sums = self.traded.get(key) or Traded(account=key[0], symbol=key[1])
-            if not (position.qty or before.qty or key in self.traded):
+            adopted = self.adopted.get(key, ZERO)
+            if not (position.qty or before.qty or adopted or key in self.traded):
                 continue
             rows.append(
                 Held(
@@ -250,11 +259,12 @@ class _Day:
                     start=before.qty,
                     bought=sums.bought,
                     sold=sums.sold,
+                    adopted=adopted,
                     end=position.qty,
                     avg_px=position.avg_px,
                     realised=position.realised - before.realised,
                     fees=position.fees - before.fees,
-                    difference=position.qty - (before.qty + sums.bought - sums.sold),
+                    difference=position.qty - (before.qty + sums.bought - sums.sold + adopted),
                 )
             )
         return rows

@@ -5,6 +5,7 @@ because they fold the same entries.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from bridge.orders.events import (
     CancelRejected,
     CancelRequested,
     CommissionReported,
+    DayRolled,
     DuplicateRefused,
     Entry,
     MarkoutsTaken,
@@ -27,6 +29,7 @@ from bridge.orders.events import (
     OrderReplaced,
     OrderRestated,
     OrderRouted,
+    PositionAdopted,
     ReplaceRequested,
     Reserved,
     Scope,
@@ -45,6 +48,7 @@ from fixspec.enums import Side
 
 AVERAGE = Context(prec=15, rounding=ROUND_HALF_EVEN)  # what every border takes: at most 15 significant digits
 NO_WORKING = Working()
+DISTANT = datetime(1970, 1, 1, tzinfo=UTC)
 SILENT = frozenset({OrderRouted, MarkoutsTaken})  # no client is ever told of these
 
 
@@ -99,11 +103,25 @@ def without(sums: Working, order: Order) -> Working:
     return Working(sums.buy_qty, sums.sell_qty - qty, sums.buy_orders, sums.sell_orders - 1)
 
 
-class Blotter:
-    """All orders, executions, positions and halts. Not thread-safe: one writer."""
+class DayMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a day began: its ordinal, and the entry that says so."""
 
-    def __init__(self) -> None:
+    day: int = 0
+    seq: int = 0
+    time: datetime = DISTANT
+
+
+class Blotter:
+    """All orders, executions, positions and halts. Not thread-safe: one writer.
+
+    What ended long ago is forgotten as `DayRolled` says; with `everything` it is kept, for who exports a whole journal.
+    """
+
+    def __init__(self, *, everything: bool = False) -> None:
         self.seq = 0
+        self._everything = everything
+        self._days: list[DayMark] = []  # rolls that may yet be the one before which orders are forgotten
+        self._kept_from = DayMark()  # what ended before it is forgotten
         self._orders: dict[int, Order] = {}
         self._ids: dict[tuple[str, str], int] = {}
         self._client_ids: dict[str, int] = {}
@@ -142,6 +160,8 @@ class Blotter:
             Reserved: self._reserved,
             MassCancelRequested: self._mass_cancel,
             TradeDoubted: self._doubted,
+            PositionAdopted: self._position_adopted,
+            DayRolled: self._day_rolled,
         }
 
     # --- the fold ----------------------------------------------------------------------------------------------------
@@ -379,7 +399,52 @@ class Blotter:
 
     def _mass_cancel(self, entry: Entry, event: MassCancelRequested) -> None:
         self._answered(entry, event)
-        self._ids.setdefault((event.session_id, event.cl_ord_id), 0)
+        self._ids.setdefault((event.session_id, event.cl_ord_id), -entry.seq)  # it names no order
+
+    def _position_adopted(self, entry: Entry, event: PositionAdopted) -> None:
+        key = (event.account, event.symbol)
+        held = self.position(*key)
+        self._positions[key] = replace(held, qty=event.qty, avg_px=event.avg_px)
+        # nobody's strategy has traded the difference
+        own = (event.account, "", event.symbol)
+        book = self._books.get(own) or Position(*key)
+        qty = book.qty + event.qty - held.qty
+        self._books[own] = replace(book, qty=qty, avg_px=event.avg_px if qty else Decimal(0))
+
+    def _day_rolled(self, entry: Entry, event: DayRolled) -> None:
+        days = self._days = [*self._days, DayMark(event.day.toordinal(), entry.seq, entry.time)][-event.keep_days - 1 :]
+        if len(days) > event.keep_days:
+            before, self._kept_from = self._kept_from, days[0]
+            if not self._everything:
+                self._forget(days[0].seq, before.seq)
+
+    def _forget(self, below: int, executions_below: int) -> None:
+        """Orders that ended with all their entries before `below`, and their ids; executions a roll later, because the
+        broker's clock, by which they are asked for again, is not ours.
+
+        Costs what is forgotten and what is older and still open: every table is in the order of entries, and stops at
+        the first that belongs to an order younger than `below`.
+        """
+        orders = self._orders
+        gone: set[int] = set()
+        for order_id, order in orders.items():
+            if order_id >= below:
+                break
+            if order.last_seq < below and not order.open:
+                gone.add(order_id)
+        for order_id in gone:
+            del orders[order_id]
+            self._order_executions.pop(order_id, None)
+        for table in (self._ids, self._client_ids, self._broker_ids):
+            _drop(table, gone, below)
+        old: list[str] = []
+        for exec_id, execution in self._executions.items():
+            if execution.seq >= executions_below:
+                break
+            if execution.order_id not in orders:
+                old.append(exec_id)
+        for exec_id in old:
+            del self._executions[exec_id]
 
     def _doubted(self, entry: Entry, event: TradeDoubted) -> None:
         self._inbound_seen(event.session_id, event.msg_seq_num)
@@ -420,8 +485,9 @@ class Blotter:
             yield self._executions[exec_id]
 
     def all_executions(self) -> Iterator[Execution]:
-        """Every execution, in the order they were first told."""
-        yield from self._executions.values()
+        """Every execution of the orders held, in the order they were first told."""
+        orders = self._orders
+        return (execution for execution in self._executions.values() if execution.order_id in orders)
 
     def position(self, account: str, symbol: str) -> Position:
         """Position of an account; flat when never traded."""
@@ -479,6 +545,16 @@ class Blotter:
         """`seq` of the account's newest entry, 0 for none."""
         return self._account_seq.get(account, 0)
 
+    @property
+    def day(self) -> int:
+        """Ordinal of the newest day that was rolled to, 0 before the first."""
+        return self._days[-1].day if self._days else 0
+
+    @property
+    def kept_from(self) -> datetime:
+        """What ended before this is forgotten; every broker was compared then."""
+        return self._kept_from.time
+
     def told(self) -> Mapping[tuple[str, str], int]:
         """By session and account of an order, the newest entry that a client is told of; by session and an empty
         account, the newest that answers a request of the session itself.
@@ -492,6 +568,18 @@ class Blotter:
     def accounts(self) -> Iterable[str]:
         """Accounts that have ever had an order."""
         return self._account_seq.keys()
+
+
+def _drop(table: dict[Any, int], gone: set[int], below: int) -> None:
+    """Forget what belongs to orders that are gone, and negative numbers, which stand for no order, above -below."""
+    old = []
+    for key, value in table.items():
+        if value >= below or -value >= below:
+            break
+        if value in gone or value < 0:
+            old.append(key)
+    for key in old:
+        del table[key]
 
 
 class Snapshot(msgspec.Struct):
@@ -514,6 +602,8 @@ class Snapshot(msgspec.Struct):
     told: list[tuple[str, str, int]]
     inbound: dict[str, int]
     sender_limits: dict[str, int] = {}
+    days: list[DayMark] = []
+    kept_from: DayMark = DayMark()
 
 
 def freeze(blotter: Blotter) -> bytes:
@@ -536,14 +626,16 @@ def freeze(blotter: Blotter) -> bytes:
             told=[(session, account, seq) for (session, account), seq in b._told.items()],
             inbound=b._inbound,
             sender_limits=b.sender_limits,
+            days=b._days,
+            kept_from=b._kept_from,
         )
     )
 
 
-def thaw(data: bytes | msgspec.Raw) -> Blotter:
+def thaw(data: bytes | msgspec.Raw, *, everything: bool = False) -> Blotter:
     """The blotter that `freeze` wrote. Raises msgspec.DecodeError for anything else."""
     s = msgspec.msgpack.decode(data, type=Snapshot)
-    b = Blotter()
+    b = Blotter(everything=everything)
     b.seq = s.seq
     b._ids = {(session, cl): o for session, cl, o in s.ids}
     b._client_ids = dict(s.client_ids)
@@ -560,6 +652,8 @@ def thaw(data: bytes | msgspec.Raw) -> Blotter:
     b._told = {(session, account): seq for session, account, seq in s.told}
     b._inbound = s.inbound
     b.sender_limits = s.sender_limits
+    b._days = s.days
+    b._kept_from = s.kept_from
     for order in s.orders:
         b._keep(None, order)
     return b

@@ -536,6 +536,39 @@ class DayOpened(Event, frozen=True, kw_only=True):
     high: Decimal | None = None
 
 
+class PositionAdopted(Event, frozen=True, kw_only=True):
+    """The broker's position became ours without an execution: what an account held before the bridge came, or what a
+    person accepted after a difference (a split, a transfer, a trade that no list shows any more).
+
+    `qty` is the whole position, signed; `avg_px` and `mark` are per unit in the instrument's currency. No profit is
+    realised by it.
+    """
+
+    account: str
+    symbol: str
+    qty: Decimal
+    was: Decimal = Decimal(0)
+    avg_px: Decimal
+    mark: Decimal | None = None
+    multiplier: Decimal = Decimal(1)
+    currency: str | None = None
+    broker: str
+    who: str
+    reason: str
+
+
+class DayRolled(Event, frozen=True, kw_only=True):
+    """A calendar day (UTC) of the bridge itself began, with every broker compared just before.
+
+    Orders that ended, and were not touched any more, before the roll `keep_days` rolls earlier leave the book with
+    their ids (FIX-APP section 8): in the journal, so that every fold forgets the same. Rolls are counted, not dates,
+    so that a wall clock that once was wrong forgets nothing too early.
+    """
+
+    day: date
+    keep_days: int
+
+
 class BreakFound(Event, frozen=True, kw_only=True):
     """Reconciliation found our book and the broker's to differ."""
 
@@ -650,6 +683,8 @@ AnyEvent = (
     | TradingResumed
     | LimitChanged
     | DayOpened
+    | DayRolled
+    | PositionAdopted
     | BreakFound
     | Reconciled
     | Segment

@@ -23,6 +23,7 @@ from bridge.orders.events import (
     OrderReplaced,
     OrderRestated,
     OrderRouted,
+    PositionAdopted,
     ReplaceRequested,
     Scope,
     TradingHalted,
@@ -89,6 +90,7 @@ class Portfolio:
             TradingResumed: self._state,
             LimitChanged: self._limit,
             DayOpened: self._day,
+            PositionAdopted: self._position_adopted,
         }
 
     # --- the fold ----------------------------------------------------------------------------------------------------
@@ -110,12 +112,16 @@ class Portfolio:
             fold(entry, entry.event, after)
         self.triggers.on_entry(entry, before, after, self._now)
 
-    def _moved(self, entry: Entry, before: Order | None, after: Order) -> None:
-        key = (after.account, after.symbol)
+    def _holding(self, account: str, symbol: str) -> Holding:
+        key = (account, symbol)
         holding = self.holdings.get(key)
         if holding is None:
             holding = self.holdings[key] = Holding(*key)
-            self.account(after.account).holdings.append(holding)
+            self.account(account).holdings.append(holding)
+        return holding
+
+    def _moved(self, entry: Entry, before: Order | None, after: Order) -> None:
+        holding = self.holdings.get((after.account, after.symbol)) or self._holding(after.account, after.symbol)
         book = self.accounts[after.account]
         filled = after.cum_qty - before.cum_qty if before is not None else after.cum_qty
         if filled:
@@ -306,6 +312,15 @@ class Portfolio:
 
     def _limit(self, entry: Entry, event: LimitChanged, after: Order | None) -> None:
         self.limits.on_entry(entry)
+
+    def _position_adopted(self, entry: Entry, event: PositionAdopted, after: Order | None) -> None:
+        """The difference comes in at the mark, so that the day's profit does not move by it."""
+        holding = self._holding(event.account, event.symbol)
+        px = event.mark if event.mark is not None else event.avg_px
+        holding.paid += (event.qty - holding.pos) * px * event.multiplier
+        holding.pos = event.qty
+        self.touched[holding] = None
+        self.accounts[event.account].pair(holding)
 
     def _day(self, entry: Entry, event: DayOpened, after: Order | None) -> None:
         """A trading day begins; a second entry of the same day only tells a new high."""
