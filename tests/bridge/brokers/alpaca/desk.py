@@ -79,7 +79,8 @@ class AlpacaDesk(AlpacaVenue):
             self.desk.blotter.apply(entry)
         self.router = Router({"alpaca": self.adapter}, lambda said: self.engine.on_report(said), self.clock.utc_ns)
         self.failures: list[Any] = []
-        chain = RiskChain((), Portfolio(Limits("none")))
+        self.portfolio = Portfolio(Limits("none"))
+        chain = RiskChain((), self.portfolio)
         self.engine = Engine(
             desk=self.desk,
             journal=self.journal,
@@ -89,7 +90,7 @@ class AlpacaDesk(AlpacaVenue):
             router=self.router,
             sink_failed=lambda sink, entry, error: self.failures.append(error),
             journal_failed=self.failures.append,
-            followers=(chain.portfolio,),
+            followers=(self.portfolio,),
         )
         self.reconciler = Reconciler(self.engine, {"alpaca": self.adapter}, self.clock, estimate=chain.estimate)
         self.adapter.on_reconnected = lambda: self.reconciler.run("alpaca", "reconnect")
