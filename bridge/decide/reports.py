@@ -71,6 +71,10 @@ def unmatched(desk: Desk, said: Report) -> Events:
         return ()
     if said.symbol is None or said.side is None or said.account is None:
         raise ValueError(f"execution {said.broker_exec_id} of an unknown order tells no symbol, side or account")
+    exec_id = fill_exec_id(said.broker, said.account, said.exec_root or said.broker_exec_id)
+    happened = said.transact_time
+    if desk.blotter.execution(exec_id) is not None or (happened is not None and happened < desk.blotter.kept_from):
+        return ()  # of an order that ended so long ago that it is forgotten
     adapter = desk.adapters.get(said.broker)
     instrument = desk.instrument(said.symbol)
     adopted = OrderAdopted(
@@ -87,7 +91,6 @@ def unmatched(desk: Desk, said: Report) -> Events:
         currency=instrument.currency if instrument is not None else None,
         mode=adapter.mode if adapter is not None else Mode.LIVE,
     )
-    exec_id = fill_exec_id(said.broker, said.account, said.exec_root or said.broker_exec_id)
     return (adopted, fill(desk, None, adopted.order_id, said, exec_id))
 
 

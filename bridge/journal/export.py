@@ -19,7 +19,7 @@ from bridge.interfaces import JournalError
 from bridge.journal.encoding import order_state, to_json
 from bridge.journal.evidence import cat_records
 from bridge.journal.reader import EVERYTHING
-from bridge.journal.state import blotter_at
+from bridge.journal.state import whole_book
 from bridge.orders.events import AnyEvent, Event
 
 Format = Literal["csv", "sqlite", "parquet"]
@@ -97,7 +97,7 @@ def _sqlite(directory: Path, target: Path, entries: Iterator[dict[str, Any]], up
             count = _fill(database, "entries", "seq", names, entries)
             for name in ("order_id", "type"):
                 database.execute(f'create index entries_{name} on entries ("{name}")')
-            states = (json.loads(to_json(order_state(order))) for order in blotter_at(directory, upto).orders())
+            states = (json.loads(to_json(order_state(order))) for order in whole_book(directory, upto).orders())
             flat = ({name: _cell(value) for name, value in state.items()} for state in states)
             fields = list(order_state.__annotations__["return"].__struct_fields__)
             _fill(database, "orders", "order_id", fields, flat)

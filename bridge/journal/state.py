@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from bridge.journal.payload import pack, unpack
+from bridge.journal.errors import JournalTrimmed
+from bridge.journal.payload import pack, readable, unpack
 from bridge.journal.reader import EVERYTHING, JournalReader
 from bridge.journal.snapshot import snapshots, valid_snapshots, write_snapshot
 from bridge.journal.storage import DiskStorage
@@ -73,6 +74,27 @@ def blotter_at(directory: Path, upto: int = EVERYTHING) -> Blotter:
                 continue
             break
     for entry in reader.read(after, upto):
+        blotter.apply(entry)
+    return blotter
+
+
+def whole_book(directory: Path, upto: int = EVERYTHING) -> Blotter:
+    """As `blotter_at`, with the orders that ended so long ago that the engine has forgotten them: every order of the
+    journal that is kept.
+    """
+    reader = JournalReader(directory)
+    blotter = Blotter(everything=True)
+    entries = reader.read(0, upto)
+    try:
+        first = next(entries, None)
+    except JournalTrimmed:
+        kept = [payload for seq, payload in valid_snapshots(directory) if seq <= upto and readable(payload)]
+        if not kept:
+            raise
+        blotter = thaw(unpack(kept[-1]).blotter, everything=True)
+        entries = reader.read(blotter.seq, upto)
+        first = next(entries, None)
+    for entry in chain([first] if first is not None else [], entries):
         blotter.apply(entry)
     return blotter
 

@@ -90,6 +90,8 @@ class JournalSettings(Section):
     """Entries between two snapshots."""
     keep_days: Annotated[int, Field(ge=1)] | None = None
     """Days that finished segments are kept; absent means for ever."""
+    remember_days: Annotated[int, Field(ge=1)] = 7
+    """Days that orders which ended are remembered with their ClOrdID(11); the journal keeps them for longer."""
     allow_volatile: bool = False
     """Let sync mode run on a file system that cannot flush."""
 
