@@ -23,7 +23,7 @@ LIMIT = 50_000
 TARDY = SECOND  # ns after which a look that comes too late is no sample of its horizon any more
 
 
-class _Pending(Struct):
+class _Pending(Struct, gc=False):
     """One fill, or the end of one order, whose later mids are looked up."""
 
     order_id: int
@@ -35,7 +35,7 @@ class _Pending(Struct):
     mid: Decimal | None  # the mid at the fill
     avg_px: Decimal | None  # of the order, when it ended here
     since_ns: int
-    taken: list[Markout]
+    taken: tuple[Markout, ...] = ()
 
 
 class Markouts:
@@ -87,7 +87,6 @@ class Markouts:
                     mid=event.cost.mid,
                     avg_px=order.avg_px if ended else None,
                     since_ns=_ns(entry),
-                    taken=[],
                 )
             )
         elif isinstance(event, (OrderCanceled, OrderExpired)) and order.cum_qty and event.cost is not None:
@@ -102,7 +101,6 @@ class Markouts:
                     mid=None,
                     avg_px=order.avg_px,
                     since_ns=_ns(entry),
-                    taken=[],
                 )
             )
 
@@ -113,12 +111,12 @@ class Markouts:
             due, _, pending = heapq.heappop(self._due)
             seconds = self._horizons[len(pending.taken)]
             late = now_ns - due > TARDY
-            pending.taken.append(Markout(seconds, dropped="late") if late else self._take(pending, seconds, now_ns))
+            pending.taken += (Markout(seconds, dropped="late") if late else self._take(pending, seconds, now_ns),)
             if len(pending.taken) < len(self._horizons):
                 self._push(pending)
             else:
                 complete.append(
-                    MarkoutsTaken(order_id=pending.order_id, exec_id=pending.exec_id, markouts=tuple(pending.taken))
+                    MarkoutsTaken(order_id=pending.order_id, exec_id=pending.exec_id, markouts=pending.taken)
                 )
         return complete
 

@@ -10,68 +10,75 @@ from fixspec.enums import ExecInst, OrdStatus, OrdType, Side, TimeInForce
 HIGHEST = Decimal("Infinity")
 LOWEST = Decimal("-Infinity")
 STOPPED = frozenset({OrdType.STOP, OrdType.STOP_LIMIT, OrdType.PEGGED})
+# Looked up once: until Python 3.12 an attribute of an Enum class costs more than a call.
+BUY = Side.BUY
+IOC = TimeInForce.IOC
+FOK = TimeInForce.FOK
 
 
-class PaperOrder:
-    """An order at the exchange. Mutable: only records change it, and the matching its place in the queue."""
+class PaperOrder(msgspec.Struct, eq=False, gc=False):
+    """An order at the exchange. Mutable: only records change it, and the matching its place in the queue.
 
-    __slots__ = (
-        "account",
-        "ahead",
-        "aliases",
-        "buy",
-        "cancel_on_halt",
-        "closed",
-        "cum",
-        "executions",
-        "expires",
-        "extended",
-        "fees",
-        "gross",
-        "id",
-        "left",
-        "made_value",
-        "no",
-        "ord_type",
-        "place",
-        "post_only",
-        "price",
-        "qty",
-        "reduce_only",
-        "reserve",
-        "side",
-        "stop_px",
-        "symbol",
-        "time_in_force",
-        "trail",
-        "triggered",
-    )
+    The garbage collector does not follow it: there is one per order, and its one cycle, with the place where it waits,
+    ends when it leaves there.
+    """
 
-    def __init__(self, record: Accepted) -> None:
-        self.no = record.no
-        self.id = record.id
-        self.aliases = record.aliases  # ids it had before it was replaced
-        self.account = record.account
-        self.symbol = record.symbol
-        self.side = record.side
-        self.buy = record.side is Side.BUY
-        self.ord_type = record.ord_type
-        self.time_in_force = record.time_in_force
-        self.qty = self.left = record.qty
-        self.price = record.price
-        self.stop_px = record.stop_px
-        self.expires = record.expires
-        self.extended = record.extended
-        self.trail = record.trail
-        self.post_only = self.reduce_only = self.cancel_on_halt = False
+    no: int
+    id: str
+    aliases: tuple[str, ...]  # ids it had before it was replaced
+    account: str
+    symbol: str
+    side: Side
+    buy: bool
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    qty: Decimal
+    left: Decimal
+    price: Decimal | None
+    stop_px: Decimal | None
+    expires: int | None
+    extended: bool
+    trail: Decimal | None
+    triggered: bool
+    post_only: bool = False
+    reduce_only: bool = False
+    cancel_on_halt: bool = False
+    cum: Decimal = ZERO
+    gross: Decimal = ZERO
+    made_value: Decimal = ZERO
+    fees: Decimal = ZERO
+    reserve: Decimal = ZERO
+    executions: "tuple[Execution, ...]" = ()
+    closed: OrdStatus | None = None
+    place: "Ladder | dict[int, PaperOrder] | None" = None
+    ahead: Decimal = ZERO  # displayed quantity in front of it, as far as it is known
+
+    @classmethod
+    def of(cls, record: Accepted) -> "PaperOrder":
+        """The order as it was taken in."""
+        side, ord_type, qty = record.side, record.ord_type, record.qty
+        order = cls(
+            record.no,
+            record.id,
+            record.aliases,
+            record.account,
+            record.symbol,
+            side,
+            side is BUY,
+            ord_type,
+            record.time_in_force,
+            qty,
+            qty,
+            record.price,
+            record.stop_px,
+            record.expires,
+            record.extended,
+            record.trail,
+            ord_type not in STOPPED,
+        )
         if record.exec_inst:
-            self.instruct(record.exec_inst)
-        self.cum = self.gross = self.made_value = self.fees = self.reserve = ZERO
-        self.executions: list[Execution] = []
-        self.closed: OrdStatus | None = None
-        self.triggered = record.ord_type not in STOPPED
-        self.place: Ladder | dict[int, PaperOrder] | None = None
-        self.ahead = ZERO  # displayed quantity in front of it, as far as it is known
+            order.instruct(record.exec_inst)
+        return order
 
     def instruct(self, exec_inst: tuple[ExecInst, ...]) -> None:
         """Take the instructions ExecInst(18) over."""
@@ -89,7 +96,7 @@ class PaperOrder:
     @property
     def at_once(self) -> bool:
         """Immediate or cancel, fill or kill: what is not filled on arrival is cancelled."""
-        return self.time_in_force is TimeInForce.IOC or self.time_in_force is TimeInForce.FOK
+        return self.time_in_force is IOC or self.time_in_force is FOK
 
     def crosses(self, touch: Decimal) -> bool:
         """Would it trade at `touch`, the other side's best price? A market order always, a limit at its price or

@@ -251,7 +251,7 @@ class State:
 
     def accept(self, record: Accepted, need: Decimal | None) -> PaperOrder:
         """The order that an Accepted brings to life."""
-        order = PaperOrder(record)
+        order = PaperOrder.of(record)
         no = record.no
         self.next_no = no + 1
         self.orders[no] = order
@@ -288,7 +288,7 @@ class State:
         account = self.accounts[order.account]
         qty, px, fee = record.qty, record.px, record.fee
         holding = account.holding(market.instrument)
-        order.executions.append(Execution(record.at, qty, px, fee, record.made, record.rate, record.revision))
+        order.executions += (Execution(record.at, qty, px, fee, record.made, record.rate, record.revision),)
         self._recent.append((record.at, record.no, record.execution))
         order.cum += qty
         value = qty * px

@@ -347,14 +347,14 @@ def _orders(records: Iterable[Record], only: int | None = None) -> dict[int, Pap
     for record in records:
         if isinstance(record, Accepted):
             if only is None or record.no == only:
-                orders[record.no] = PaperOrder(record)
+                orders[record.no] = PaperOrder.of(record)
             continue
         order = orders.get(getattr(record, "no", 0))
         if order is None:
             continue
         if isinstance(record, Filled):
-            order.executions.append(
-                Execution(record.at, record.qty, record.px, record.fee, record.made, record.rate, record.revision)
+            order.executions += (
+                Execution(record.at, record.qty, record.px, record.fee, record.made, record.rate, record.revision),
             )
             _sum(order)
         elif isinstance(record, Corrected):
