@@ -203,6 +203,7 @@ def interactive_brokers(
             address=spec.broker.endpoint,
             account=theirs,
             options=IbOptions.parse(given),
+            symbols=known.symbols,
         )
     except (LibraryMissing, ValueError, OSError) as error:
         raise StartFailed(f"broker {spec.name}: {error}") from error

@@ -111,6 +111,7 @@ class TwsSandbox:
         self.placed_by: list[int] = []
         self.canceled: list[int] = []  # every cancelOrder that arrived
         self.servers_lost = False
+        self.hours = ""  # tradingHours of every contract, in New York; empty: always open
         self.highest: dict[int, int] = {}  # client → highest order id seen
         self._server: asyncio.Server | None = None
         self._mode: Fault | None = None  # the fault that shapes how the request under way is told
@@ -611,8 +612,14 @@ class TwsSandbox:
             peer.error(request, 200, "No security definition has been found for the request")
             return
         for each in found:
-            peer.send(*wire.contract_details(request, each, peer.version))
+            peer.send(*wire.contract_details(request, each, peer.version, self.hours or self._always()))
         peer.send(52, 1, request)
+
+    def _always(self) -> str:
+        """Open around the clock, from yesterday for a week, so that a rehearsal needs no patience."""
+        today = self._now().astimezone(ZoneInfo("America/New_York")).date()
+        days = [today + timedelta(days=offset) for offset in range(-1, 7)]
+        return ";".join(f"{day:%Y%m%d}:0000-{day + timedelta(days=1):%Y%m%d}:0000" for day in days)
 
     def _market_rule(self, peer: Peer, fields: list[str]) -> None:
         number = int(fields[1])

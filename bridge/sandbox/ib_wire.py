@@ -234,8 +234,8 @@ def exec_details(request: int, done: Any, version: int) -> list[Field]:
     return fields
 
 
-def contract_details(request: int, listed: Listed, version: int) -> list[Field]:
-    """contractDetails(10)."""
+def contract_details(request: int, listed: Listed, version: int, hours: str = "") -> list[Field]:
+    """contractDetails(10). `hours` in the zone of New York."""
     old: list[Field] = [8] if version < 164 else []
     fields: list[Field] = [
         *(10, *old, request, listed.symbol, listed.sec_type, listed.month, listed.strike, listed.right),
@@ -243,7 +243,7 @@ def contract_details(request: int, listed: Listed, version: int) -> list[Field]:
         *(listed.trading_class or listed.symbol, listed.con_id, listed.min_tick),
         *([1] if version < 164 else []),
         *(listed.multiplier, listed.order_types, listed.exchanges, 1, 0, listed.name, listed.primary, listed.month[:6]),
-        *("", "", "", "America/New_York", "", "", "", 0, 0),
+        *("", "", "", "America/New_York", hours, hours, "", 0, 0),
         *(1, "", "", ",".join([str(listed.rule)] * (listed.exchanges.count(",") + 1)), listed.month, "COMMON"),
     ]
     if version == 163:

@@ -4,7 +4,7 @@ IB keeps the orders. What is kept here translates: ids, terms asked for, request
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -52,6 +52,9 @@ LOOKS = 3
 class IbBroker:
     """Implements `bridge.interfaces.BrokerAdapter`.
 
+    `on_reconnected` is awaited after every login and outage, before the adapter is ready: who sets it compares our book
+    with IB's.
+
     The fence is `none`: TWS refuses a client id that is in use, so a login does end the older connection, but what TWS
     has read of that and not yet passed on has not been measured at IB. Absence takes two lists, `settle` apart.
     """
@@ -85,9 +88,10 @@ class IbBroker:
         address: str | None = None,
         account: str | None = None,
         options: IbOptions | None = None,
+        symbols: Sequence[str] = (),
     ) -> None:
         """`address` is host:port; `account` must be under the login; `directory` keeps the order ids (None: nowhere,
-        which is for tests).
+        which is for tests); contracts of `symbols` are asked for at the login, those of others with their first order.
 
         Raises LibraryMissing, ValueError for a wrong address or a damaged id file.
         """
@@ -135,12 +139,15 @@ class IbBroker:
         self._queries = Queries(
             self.link, self.book, self.listener, self._contracts, clock, options.timezone, self._our_account
         )
+        self._symbols = tuple(symbols)
+        self.on_reconnected: Callable[[], Awaitable[Any]] | None = None
         self._report: Callable[[Report], None] | None = None
         self._unready: str | None = "not started"
         self._servers_lost = False
         self._comparing = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolving: dict[str, Order] = {}  # our id → order whose contract is asked for
+        self._learning: set[str] = set()
         self._doubts: dict[int, Known] = {}
         self._doubt_at: float | None = None
         self.unreadable_count = 0
@@ -400,7 +407,39 @@ class IbBroker:
         if len(tap.accounts) == 1:
             self.link.put(Lane.QUESTION, lambda client: client.reqAccountUpdates(True, tap.accounts[0]))
         await self._compare_until_ready()
+        self._spawn(self._learn())
         log.info("logged in to IB", broker=self.name, accounts=len(tap.accounts), logins=self.link.logins)
+
+    async def _learn(self) -> None:
+        """Ask for contracts before they are needed: increments, and hours, without which orders are refused."""
+        for symbol in self._symbols:
+            await self._learn_one(symbol)
+
+    async def _learn_one(self, symbol: str) -> None:
+        if symbol in self._learning:
+            return
+        self._learning.add(symbol)
+        try:
+            await self._contracts.resolve(symbol)
+        except Unresolved as error:
+            log.info("IB has no such contract", symbol=symbol, reason=str(error))
+        except (BrokerUnreachable, IbRefused) as error:
+            log.warning("contract not learnt", symbol=symbol, reason=str(error))
+        finally:
+            self._learning.discard(symbol)
+
+    def market_open(self, instrument: Instrument, now_ns: int) -> bool | None:
+        """Whether IB can trade it now, extended hours included; None when IB has not told, and then it is asked."""
+        found = self._contracts.get(instrument.symbol)
+        known = None if found is None else contracts.is_open(found, now_ns)
+        if known is None and found is None and self.link.up:
+            self._spawn(self._learn_one(instrument.symbol))
+        return known
+
+    @property
+    def reconnects(self) -> int:
+        """Logins after the first."""
+        return max(0, self.link.logins - 1)
 
     def _may_trade(self, accounts: tuple[str, ...]) -> None:
         """The login must be of the mode that was configured: IB's paper accounts begin with D."""
@@ -527,6 +566,8 @@ class IbBroker:
         self._comparing += 1
         try:
             await self._compare()
+            if self.on_reconnected is not None:
+                await self.on_reconnected()
         finally:
             self._comparing -= 1
         if not self._comparing and not self._servers_lost and self.link.up:

@@ -6,8 +6,10 @@ Currency(15)); IB says which contract that is, by its conId, and at which prices
 
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -19,6 +21,7 @@ from bridge.orders.order import Order, PendingReplace
 from bridge.orders.reasons import ReasonCode, Rejection
 from fixspec.enums import OrdType, Side, TimeInForce
 
+DAY_NS = 86_400_000_000_000
 KEEP = 24 * 3600.0
 """Seconds a contract is kept: market rules and the front month of a root change overnight."""
 
@@ -47,7 +50,9 @@ LISTED_TIMES = frozenset({"GTC", "IOC", "GTD", "OPG"})
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """A contract as IB knows it. `steps` are (price from which it holds, increment), ascending."""
+    """A contract as IB knows it. `steps` are (price from which it holds, increment), ascending; `hours` when it can be
+    traded, extended hours included: (from, to) in UTC ns, for the days that IB told.
+    """
 
     contract: Any
     symbol: str
@@ -56,6 +61,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     size_step: Decimal
     multiplier: Decimal
     kept_at: float
+    hours: tuple[tuple[int, int], ...] = ()
 
 
 class Unresolved(Exception):
@@ -141,6 +147,7 @@ class Contracts:
             size_step=wire.number(details.sizeIncrement) or Decimal(1),
             multiplier=self.multiplier(details.contract),
             kept_at=self._clock.monotonic(),
+            hours=hours(details.tradingHours, details.timeZoneId),
         )
         self._by_symbol[symbol] = made
         self._symbols[details.contract.conId] = symbol
@@ -228,6 +235,37 @@ def increment(steps: tuple[tuple[Decimal, Decimal], ...], price: Decimal) -> Dec
     """The increment that holds at a price; negative prices have that of their size."""
     at = bisect_right(steps, abs(price), key=lambda step: step[0]) - 1
     return steps[at][1] if at >= 0 else None
+
+
+def hours(text: str, zone: str) -> tuple[tuple[int, int], ...]:
+    """`20240102:0400-20240102:2000;20240103:CLOSED` → spans in UTC ns, a closed day as an empty one. What cannot be
+    read is left out: then it is not known whether the market is open.
+    """
+    try:
+        there = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ()
+    spans = []
+    for day in text.split(";"):
+        for part in day.split(","):
+            first, _, rest = part.partition("-")
+            if part.endswith("CLOSED"):
+                first, rest = f"{part[:8]}:0000", f"{part[:8]}:0000"
+            elif ":" not in rest:
+                rest = f"{first[:8]}:{rest}"
+            try:
+                start, end = (datetime.strptime(each, "%Y%m%d:%H%M").replace(tzinfo=there) for each in (first, rest))
+            except ValueError:
+                continue
+            spans.append((int(start.timestamp()) * 1_000_000_000, int(end.timestamp()) * 1_000_000_000))
+    return tuple(sorted(spans))
+
+
+def is_open(found: Resolved, now_ns: int) -> bool | None:
+    """Whether the contract can be traded now; None beyond the days that IB told."""
+    if not found.hours or not found.hours[0][0] - DAY_NS <= now_ns <= found.hours[-1][1] + DAY_NS:
+        return None
+    return any(start <= now_ns < end for start, end in found.hours)
 
 
 def unsupported(order: Order) -> Rejection | None:

@@ -244,3 +244,24 @@ async def test_the_loop_is_never_held_up_by_a_submit(venue, orders):
         took.append(loop.time() - began)
     assert sorted(took)[15] < 0.005
     assert Counter(type(r) for r in venue.reports)[Refused] == 0
+
+
+# --- hours -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_market_is_open_as_the_contracts_hours_say(venue, orders):
+    apple, now = venue.instruments["AAPL"], venue.clock.utc_ns()  # 10:00 in New York
+    venue.sandbox.hours = "20240102:0400-20240102:2000;20240103:CLOSED;20240104:0400-2000"
+    assert venue.adapter.market_open(apple, now) is None
+    await venue.until(lambda: venue.adapter.market_open(apple, now) is not None)
+    hour = 3_600_000_000_000
+    told = [venue.adapter.market_open(apple, now + hours * hour) for hours in (0, 9, 10, 24, 48)]
+    assert told == [True, True, False, False, True]
+    assert venue.adapter.market_open(apple, now + 24 * 9 * hour) is None
+
+
+async def test_contracts_of_the_symbol_master_are_learnt_after_the_login(venue):
+    venue.adapter._symbols = ("MSFT", "EUR/USD", "NOSUCH")
+    venue.sandbox.drop()
+    await venue.until(lambda: all(venue.adapter._contracts.get(name) for name in ("MSFT", "EUR/USD")))
+    assert venue.adapter._contracts.get("NOSUCH") is None
