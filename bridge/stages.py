@@ -41,6 +41,10 @@ class Stages:
         """The order, or its refusal, is on its way: recv_to_wire."""
         self.stage("recv_to_wire", order.broker if order is not None else "").observe(self.perf_ns() - since, seq)
 
+    def routed(self, since: int, order: Order) -> None:
+        """The adapter has taken the order: route."""
+        self.stage("route", order.broker).observe(self.perf_ns() - since, order.last_seq)
+
     def reported(self, since: int, order: Order | None, entry: Entry) -> None:
         """A broker's report has gone to the sinks: exec_to_report for executions."""
         if order is not None and isinstance(entry.event, OrderFilled):

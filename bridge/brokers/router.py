@@ -22,6 +22,7 @@ from bridge.orders.events import (
 from bridge.orders.order import Order
 from bridge.orders.reasons import ReasonCode
 from bridge.orders.reports import Canceled, NoAnswer, Refused, Report
+from bridge.stages import Stages
 
 Show = Callable[[Entry, Order], None]
 
@@ -39,8 +40,10 @@ class Router:
         *,
         max_order_age_ns: int = 10_000_000_000,
         cursor: int = 0,
+        stages: Stages | None = None,
     ) -> None:
         self.cursor = cursor
+        self._stages = stages
         self._adapters = adapters
         self._report = report
         self._now_ns = now_ns
@@ -126,7 +129,11 @@ class Router:
             if faults.armed:
                 faults.point(f"router.{request.value}")
             if request is Request.SUBMIT:
+                stages = self._stages
+                began = stages.perf_ns() if stages is not None else 0
                 adapter.submit(order)
+                if stages is not None:
+                    stages.routed(began, order)
             elif request is Request.CANCEL:
                 adapter.cancel(order)
             else:

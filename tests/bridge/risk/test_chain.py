@@ -223,3 +223,15 @@ def test_a_rule_that_is_off_is_not_even_asked(world):
     assert chain.check(order, world.desk) is not None
     world.set("R03", "off")
     assert chain.check(order, world.desk) is None
+
+
+def test_rules_are_timed_for_one_order_of_many(world):
+    clock = iter(range(0, 10**9, 5))
+    took = []
+    world.chain.time_rules(lambda rule, ns: took.append((rule, ns)), lambda: next(clock))
+    assert world.check(Side.BUY, "AAPL", 1, 100) is None
+    first, timed = dict(took), len(took)
+    assert {"R01", "R03", "R10"} <= first.keys()
+    assert set(first.values()) == {5}
+    assert world.check(Side.BUY, "AAPL", 1, 100) is None
+    assert len(took) == timed
