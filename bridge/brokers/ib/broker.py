@@ -373,7 +373,9 @@ class IbBroker:
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """Everything that works, of every client and by hand."""
-        return await self._queries.open_orders()
+        listed = await self._queries.open_orders()
+        self._settle_changes({each.broker_client_id for each in listed})
+        return listed
 
     async def find(self, order: Order) -> BrokerOrder | None:
         """By orderRef over open orders, today's ended orders and executions."""

@@ -105,13 +105,20 @@ class Link:
         """Ask with an id. Raises BrokerUnreachable or IbRefused."""
         self._reachable()
         return await self.questions.by_id(
-            lambda number: void(self.put(Lane.QUESTION, lambda client: send(client, number)))
+            lambda number, started: self._put_question(started, lambda client: send(client, number))
         )
 
     async def ask_for(self, kind: str, send: Callable[[Any], None]) -> Any:
         """Ask without an id. Raises BrokerUnreachable."""
         self._reachable()
-        return await self.questions.by_kind(kind, lambda: void(self.put(Lane.QUESTION, send)))
+        return await self.questions.by_kind(kind, lambda started: self._put_question(started, send))
+
+    def _put_question(self, started: Callable[[], None], send: Callable[[Any], None]) -> None:
+        def leave(client: Any) -> None:
+            started()
+            send(client)
+
+        self.put(Lane.QUESTION, leave)
 
     def _reachable(self) -> None:
         if not self.up:
@@ -228,7 +235,3 @@ class Link:
                     transport.close()
                 else:
                     transport.abort()
-
-
-def void(_: object) -> None:
-    """A call for its effect."""

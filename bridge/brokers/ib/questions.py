@@ -22,6 +22,9 @@ class IbRefused(Exception):
         super().__init__(f"{text} ({code})")
 
 
+Started = Callable[[], None]
+
+
 class Question:
     """One question: its rows so far, and the future that its end resolves."""
 
@@ -34,7 +37,7 @@ class Question:
 
 
 class Questions:
-    """`ask` from tasks; `row`, `end` and `fail` from the tap."""
+    """`by_id` and `by_kind` from tasks: their `send` gets what to call when the question leaves. The rest: the tap."""
 
     def __init__(self, timeout: float, mute: Callable[[str], None]) -> None:
         """`timeout` in seconds; `mute` is called when a question without an id was not answered."""
@@ -45,25 +48,27 @@ class Questions:
         self._next = QUESTIONS
         self.count = 0
 
-    async def by_id(self, send: Callable[[int], None]) -> list[Any]:
+    async def by_id(self, send: Callable[[int, Started], None]) -> list[Any]:
         """The rows of a question with an id of its own. Raises BrokerUnreachable, and IbRefused for IB's error."""
         self._next += 1
         number = self._next
-        question = await self._answered(number, lambda: send(number))
+        question = await self._answered(number, lambda started: send(number, started))
         return question.rows
 
-    async def by_kind(self, kind: str, send: Callable[[], None]) -> Any:
+    async def by_kind(self, kind: str, send: Callable[[Started], None]) -> Any:
         """The rows of a question without an id, or what came with its end. Raises BrokerUnreachable."""
         async with self._turns.setdefault(kind, asyncio.Lock()):
             question = await self._answered(kind, send)
         return question.future.result() or question.rows
 
-    async def _answered(self, key: int | str, send: Callable[[], None]) -> Question:
+    async def _answered(self, key: int | str, send: Callable[[Started], None]) -> Question:
         question = self._open[key] = Question()
         self.count += 1
+        loop = asyncio.get_running_loop()
         try:
-            send()
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(None) as patience:
+                # IB's time begins when the question leaves, which the message rate may put off
+                send(lambda: patience.reschedule(loop.time() + self._timeout))
                 await asyncio.shield(question.future)
         except TimeoutError:
             if isinstance(key, str):
