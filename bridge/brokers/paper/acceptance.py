@@ -20,9 +20,16 @@ from fixspec.enums import ExecInst, OrdType, Side, TimeInForce
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPENING_WINDOW = 300_000_000_000  # an at-open order waits five minutes for the first quote
-PLAIN_TIMES = frozenset(
-    {TimeInForce.DAY, TimeInForce.GOOD_TILL_CANCEL, TimeInForce.IOC, TimeInForce.FOK},
-)
+# Looked up once: until Python 3.12 an attribute of an Enum class costs more than a call.
+BUY = Side.BUY
+DAY = TimeInForce.DAY
+GTD = TimeInForce.GTD
+OPENING = TimeInForce.OPENING
+PEGGED = OrdType.PEGGED
+OPEN = Phase.OPEN
+FUTURE = AssetClass.FUTURE
+NEVER_ENDING = frozenset({TimeInForce.GOOD_TILL_CANCEL, TimeInForce.IOC, TimeInForce.FOK})
+PLAIN_TIMES = frozenset({DAY}) | NEVER_ENDING
 NOT_BY_REPLACE = frozenset({TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPENING, TimeInForce.CLOSE})
 
 
@@ -39,7 +46,7 @@ class Acceptance:
         refusal = self._unacceptable(market, account, order)
         if refusal is None:
             plain = order.time_in_force in PLAIN_TIMES and order.trading_session_id is None
-            if not plain or market.session.phase is not Phase.OPEN:
+            if not plain or market.session.phase is not OPEN:
                 refusal = self._at_wrong_time(market, order, now)
         return (ZERO, refusal) if refusal is not None else self._covered(market, account, order, now)
 
@@ -59,8 +66,8 @@ class Acceptance:
         )
         if refusal is not None:
             return refusal
-        buy = order.side is Side.BUY
-        if order.ord_type is OrdType.PEGGED:
+        buy = order.side is BUY
+        if order.ord_type is PEGGED:
             refusal = rules.trailing(instrument, order.exec_inst, order.peg_offset_value)
         if refusal is None and house.price_bands:
             refusal = rules.band(house, market, order.price, buy=buy)
@@ -110,16 +117,16 @@ class Acceptance:
     def _covered(self, market: Market, account: Account, order: Order, now: int) -> tuple[Decimal, Rejection | None]:
         """The margin the order needs, and why it cannot be had."""
         instrument = market.instrument
-        buy = order.side is Side.BUY
+        buy = order.side is BUY
         assert order.order_qty is not None
-        px = rules.worst_price(market, order.price, order.stop_px, buy=buy)
+        px = order.price if order.price is not None else rules.worst_price(market, order.price, order.stop_px, buy=buy)
         if px is None:
             text = f"there is no market in {instrument.symbol}"
             return ZERO, Rejection(ReasonCode.NO_REFERENCE_PRICE, text)
         opening = account.opening(instrument, order.order_qty, buy=buy)
         if not opening:
             return ZERO, None
-        if not buy and instrument.asset_class is not AssetClass.FUTURE:
+        if not buy and instrument.asset_class is not FUTURE:
             refusal = rules.short(self._house, account, instrument, opening)
             if refusal is not None:
                 return ZERO, refusal
@@ -128,7 +135,7 @@ class Acceptance:
     def _margin(
         self, account: Account, instrument: Instrument, opening: Decimal, px: Decimal, now: int
     ) -> tuple[Decimal, Rejection | None]:
-        need = opening * px * instrument.multiplier * account.holding(instrument).margin
+        need = opening * px * account.holding(instrument).unit_margin
         if instrument.currency != account.currency:
             rate = self._state.rate(instrument.currency, account.currency)
             if rate is None:
@@ -191,12 +198,12 @@ class Acceptance:
         extended: bool | None = None,
     ) -> int | None:
         """When the time in force ends: a day order's at the end of the session it is for, None for never."""
-        if tif is TimeInForce.GOOD_TILL_CANCEL or tif is TimeInForce.IOC or tif is TimeInForce.FOK:
+        if tif in NEVER_ENDING:
             return None
         if extended is None:
             extended = isinstance(asked, Order) and asked.trading_session_id == "EXT"
         session = market.session
-        if tif is TimeInForce.GTD:
+        if tif is GTD:
             if asked.expire_time is not None:
                 return (asked.expire_time - EPOCH) // timedelta(microseconds=1) * 1000
             if asked.expire_date is None:
@@ -209,10 +216,9 @@ class Acceptance:
             return session.ends if extended else session.closes
         if extended:
             return session.ends
-        over = now >= session.closes or (tif is TimeInForce.OPENING and now >= session.opens)
-        if over:
+        if now >= session.closes or (tif is OPENING and now >= session.opens):
             session = self._hours.at(market.instrument.calendar, session.ends)
-        return session.opens + OPENING_WINDOW if tif is TimeInForce.OPENING else session.closes
+        return session.opens + OPENING_WINDOW if tif is OPENING else session.closes
 
 
 def _takes(market: Market, price: Decimal | None, *, buy: bool) -> Rejection | None:

@@ -20,7 +20,16 @@ from bridge.brokers.paper.fees import Fees
 from bridge.brokers.paper.latency import Latency
 from bridge.brokers.paper.model import AccountTerms, FillModel, HouseRules
 from bridge.brokers.paper.orders import PaperOrder
-from bridge.brokers.paper.records import Accepted, Answer, Filled, Record, Rejected
+from bridge.brokers.paper.records import (
+    Accepted,
+    Answer,
+    CancelRefusal,
+    Filled,
+    Record,
+    Rejected,
+    Repeated,
+    ReplaceRefusal,
+)
 from bridge.brokers.paper.rules import EXEC_INSTS, ORD_TYPES, TIMES_IN_FORCE
 from bridge.brokers.paper.tell import Teller, executed_since, looked_up
 from bridge.interfaces import BrokerUnreachable, Capabilities, Clock, Fence
@@ -32,6 +41,7 @@ from bridge.orders.order import Order
 from bridge.orders.reports import BrokerAccount, BrokerOrder, BrokerPosition, Executed, Report
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ANSWERS: frozenset[type[Record | Answer]] = frozenset({CancelRefusal, ReplaceRefusal, Repeated})
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -167,7 +177,7 @@ class PaperBroker:
         exchange = self.exchange
         exchange.submit(order, self._clock.utc_ns())
         self._told()
-        if exchange.waiting and not self._scheduled:
+        if exchange.arrivals and not self._scheduled:
             self._schedule()
 
     def replace(self, order: Order) -> None:
@@ -179,7 +189,7 @@ class PaperBroker:
             return
         self.exchange.replace(order, self._clock.utc_ns())
         self._told()
-        if self.exchange.waiting:
+        if self.exchange.arrivals:
             self._schedule()
 
     def cancel(self, order: Order) -> None:
@@ -338,7 +348,8 @@ class PaperBroker:
         out = exchange.out
         if out:
             exchange.out = []
-            if not self._written([happened for happened in out if isinstance(happened, Record)]):
+            records = out if ANSWERS.isdisjoint(map(type, out)) else [each for each in out if type(each) not in ANSWERS]
+            if not self._written(records):  # type: ignore[arg-type]
                 return
             about, say = self._teller.about, self._report
             if self._delays:

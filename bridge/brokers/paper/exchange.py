@@ -48,6 +48,9 @@ from bridge.orders.reasons import ReasonCode, Rejection
 from fixspec.enums import CxlRejReason, TimeInForce
 
 NEVER = 1 << 63
+# Looked up once: until Python 3.12 an attribute of an Enum class costs more than a call.
+CLOSE = TimeInForce.CLOSE
+OPEN = Phase.OPEN
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPENING_WINDOW = 300_000_000_000  # an at-open order waits five minutes for the first quote
 UNKNOWN_SYMBOL = Rejection(ReasonCode.SYMBOL_UNKNOWN, "The symbol is not traded here")
@@ -85,8 +88,9 @@ class Exchange:
             happened=self.happened,
             told=self._told,
         )
-        self._arrivals: deque[PaperOrder] = deque()
+        self.arrivals: deque[PaperOrder] = deque()  # what has arrived and was not matched yet
         self._heap: list[tuple[int, int, str, Any]] = []
+        self._ending: dict[int, list[int]] = {}  # orders by the time at which their time in force ends
         self._sequence = 0
         self._sessions: dict[str, Session] = {}
         self._now = 0
@@ -110,7 +114,7 @@ class Exchange:
             if order.closed is not None:
                 continue
             if order.expires is not None:
-                self._at(order.expires, "expire", order.no)
+                self._ends(order.expires, order.no)
             if order.at_once and order.triggered:
                 self.happened(Canceled(now, order.no, None, "The exchange was restarted"))
             else:
@@ -206,14 +210,14 @@ class Exchange:
         self.out.append(record)
         accepted = state.accept(record, need)
         if expires is not None:
-            self._at(expires, "expire", record.no)
+            self._ends(expires, record.no)
         if self._awake(market, accepted):
-            self._arrivals.append(accepted)
+            self.arrivals.append(accepted)
         else:
             self._sleep(market, accepted)
 
     def _cancel(self, order: Order, now: int) -> None:
-        if self._arrivals:
+        if self.arrivals:
             self.match(now)
         client_id = order.broker_client_id or ""
         known = self.state.by_id.get(client_id)
@@ -228,7 +232,7 @@ class Exchange:
             self.happened(Canceled(now, known.no))
 
     def _replace(self, order: Order, now: int) -> None:
-        if self._arrivals:
+        if self.arrivals:
             self.match(now)
         pending = order.pending_replace
         assert pending is not None
@@ -262,7 +266,7 @@ class Exchange:
         if pending.time_in_force is not known.time_in_force or pending.time_in_force is TimeInForce.GTD:
             expires = self._acceptance.expires(market, pending.time_in_force, pending, now, extended=known.extended)
             if expires is not None:
-                self._at(expires, "expire", known.no)
+                self._ends(expires, known.no)
         self.happened(
             Replaced(
                 now,
@@ -279,7 +283,7 @@ class Exchange:
         )
         if known.left > 0 and not keeps_place and known.place is not market.sleeping:
             self.state.leave(known)
-            self._arrivals.append(known)
+            self.arrivals.append(known)
 
     # --- market data and time ----------------------------------------------------------------------------------------
 
@@ -287,7 +291,7 @@ class Exchange:
         """A new top of book."""
         if now >= self.due:
             self.advance(now)
-        if self._arrivals:
+        if self.arrivals:
             self.match(now)
         market = self.state.markets.get(quote.symbol) or self.state.market(quote.symbol)
         if market is not None:
@@ -297,7 +301,7 @@ class Exchange:
         """A printed trade."""
         if now >= self.due:
             self.advance(now)
-        if self._arrivals:
+        if self.arrivals:
             self.match(now)
         market = self.state.markets.get(trade.symbol) or self.state.market(trade.symbol)
         if market is not None:
@@ -305,23 +309,18 @@ class Exchange:
 
     def match(self, now: int) -> None:
         """Match what has arrived, in the order it came."""
-        arrivals, markets = self._arrivals, self.state.markets
+        arrivals, markets = self.arrivals, self.state.markets
         while arrivals:
             order = arrivals.popleft()
             if order.closed is None:
                 self._matching.arrive(markets[order.symbol], order, now)
-
-    @property
-    def waiting(self) -> bool:
-        """True when something has arrived that was not matched yet."""
-        return bool(self._arrivals)
 
     def advance(self, now: int) -> None:
         """Do what is due, each thing at its own time. Time never runs back."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             at, _, kind, what = heappop(heap)
-            if self._arrivals:
+            if self.arrivals:
                 self.match(at)
             self._now = max(self._now, at)
             self._DUE[kind](self, what, at)
@@ -341,6 +340,14 @@ class Exchange:
         heappush(self._heap, (when, self._sequence, kind, what))
         if when < self.due:
             self.due = when
+
+    def _ends(self, when: int, no: int) -> None:
+        """An order's time in force ends then: one date for all whose ends then, a day's orders mostly."""
+        ending = self._ending.get(when)
+        if ending is None:
+            ending = self._ending[when] = []
+            self._at(when, "expire", None)
+        ending.append(no)
 
     # --- questions ---------------------------------------------------------------------------------------------------
 
@@ -405,8 +412,8 @@ class Exchange:
     def _awake(self, market: Market, order: PaperOrder) -> bool:
         """May the order be executed in this phase?"""
         phase = market.session.phase
-        if phase is Phase.OPEN:
-            return order.time_in_force is not TimeInForce.CLOSE
+        if phase is OPEN:
+            return order.time_in_force is not CLOSE
         return order.extended and phase is not Phase.CLOSED
 
     def _sleep(self, market: Market, order: PaperOrder) -> None:
@@ -427,11 +434,15 @@ class Exchange:
             asleep = order.place is market.sleeping
             if asleep and self._awake(market, order):
                 self.state.leave(order)
-                self._arrivals.append(order)
+                self.arrivals.append(order)
             elif not asleep and not self._awake(market, order):
                 self.state.leave(order)
                 self._sleep(market, order)
         self.match(now)
+
+    def _expire_all(self, _: None, now: int) -> None:
+        for no in self._ending.pop(now):
+            self._expire(no, now)
 
     def _expire(self, no: int, now: int) -> None:
         order = self.state.orders.get(no)
@@ -476,7 +487,7 @@ class Exchange:
         "submit": _submit,
         "cancel": _cancel,
         "replace": _replace,
-        "expire": _expire,
+        "expire": _expire_all,
         "phase": _phase,
         "borrow": _borrow,
     }

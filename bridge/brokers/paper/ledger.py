@@ -47,14 +47,29 @@ class MarginTerms(msgspec.Struct, frozen=True, kw_only=True):
 class Holding:
     """A position: `qty` signed, `cost` Σ quantity × price of what is held, by average cost; instrument's currency.
 
-    `buying`, `selling` are the leaves of working orders, `margin` the share of the value that must be covered.
+    `buying`, `selling` are the leaves of working orders, `margin` the share of the value that must be covered,
+    `unit_margin` that share of one unit at a price of 1.
     """
 
-    __slots__ = ("buying", "cost", "instrument", "margin", "mark", "qty", "realised", "requirement", "selling")
+    __slots__ = (
+        "buying",
+        "cost",
+        "future",
+        "instrument",
+        "margin",
+        "mark",
+        "qty",
+        "realised",
+        "requirement",
+        "selling",
+        "unit_margin",
+    )
 
     def __init__(self, instrument: Instrument, margin: Decimal) -> None:
         self.instrument = instrument
+        self.future = instrument.asset_class is AssetClass.FUTURE
         self.margin = margin
+        self.unit_margin = instrument.multiplier * margin
         self.qty = ZERO
         self.cost = ZERO
         self.realised = ZERO
@@ -68,12 +83,12 @@ class Holding:
         """Average entry price per unit."""
         return self.cost / self.qty if self.qty else None
 
-    def trade(self, qty: Decimal, px: Decimal) -> Decimal:
-        """One signed execution; returns the realised profit in the instrument's currency."""
+    def trade(self, qty: Decimal, px: Decimal, value: Decimal) -> Decimal:
+        """One signed execution of `value` = quantity × price; returns the realised profit. Instrument's currency."""
         held = self.qty
         realised = ZERO
-        if not held or (held > 0) == (qty > 0):
-            self.cost += qty * px
+        if not held or (held > ZERO) is (qty > ZERO):
+            self.cost += value
         else:
             closing = -held if abs(qty) > abs(held) else qty  # signed as the trade
             avg = self.cost / held
@@ -126,21 +141,19 @@ class Account:
 
     def fill(self, holding: Holding, qty: Decimal, px: Decimal, fee: Decimal, rate: Decimal) -> None:
         """One signed execution: cash −= quantity × price × multiplier + fee; a future's moves by profit − fee."""
-        instrument = holding.instrument
-        realised = holding.trade(qty, px)
-        if instrument.asset_class is AssetClass.FUTURE:
-            change = realised - fee
-        else:
-            change = -qty * px * instrument.multiplier - fee
-        requirement = abs(holding.qty) * px * instrument.multiplier * holding.margin
-        if rate != ONE:
+        value = qty * px
+        realised = holding.trade(qty, px, value)
+        change = realised if holding.future else -value * holding.instrument.multiplier
+        requirement = abs(holding.qty) * px * holding.unit_margin
+        if rate is not ONE:
             change *= rate
-            fee *= rate
             requirement *= rate
-        self.cash += change
         if fee:
+            fee *= rate
+            change -= fee
             self.fees += fee
             self.equity -= fee
+        self.cash += change
         self.requirement += requirement - holding.requirement
         holding.requirement = requirement
 
@@ -176,7 +189,7 @@ class Account:
         if holding is None:
             return qty
         closable = -holding.qty - holding.buying if buy else holding.qty - holding.selling
-        return qty if closable <= 0 else qty - closable if qty > closable else ZERO
+        return qty if closable <= ZERO else qty - closable if qty > closable else ZERO
 
     @property
     def excess(self) -> Decimal:

@@ -16,6 +16,9 @@ from bridge.brokers.paper.state import State
 from bridge.orders.market import Aggressor, AssetClass, Quote, Trade
 from fixspec.enums import ExecRestatementReason, TimeInForce
 
+# Looked up once: until Python 3.12 an attribute of an Enum class costs more than a call.
+WALK = Taking.WALK
+FOK = TimeInForce.FOK
 FEE_PLACES = Decimal("0.00000001")
 
 
@@ -40,7 +43,9 @@ class Matching:
         self._told = told
         self._max_age_ns = int(model.max_quote_age * 1e9)
         self._queue = model.resting is Resting.QUEUE
+        self._walks = model.taking is WALK
         self._share = model.participation
+        self._whole_size = model.participation == ONE
         self._untold = model.untold_size
 
     # --- ticks -------------------------------------------------------------------------------------------------------
@@ -83,7 +88,7 @@ class Matching:
         buying = price <= market.buys.best or market.taking_buys
         selling = price >= market.sells.best or market.taking_sells
         if buying or selling:
-            size = trade.size if self._share == ONE else trade.size * self._share
+            size = trade.size if self._whole_size else trade.size * self._share
             if buying:
                 size = self._printed(market, market.buys, price, trade.size, size, now, at_price=sold)
             if selling:
@@ -151,12 +156,12 @@ class Matching:
     def _available(self, market: Market, price: Decimal, size: Decimal | None, *, buy: bool) -> Decimal:
         """What may still be had of a displayed size: participation × displayed − used."""
         left = self._untold.get(market.instrument.asset_class, ZERO) if size is None else size
-        if self._share != ONE:
+        if not self._whole_size:
             left *= self._share
         used = market.used_ask if buy else market.used_bid
         if used:
             left -= used.get(price, ZERO)
-        return left if left > 0 else ZERO
+        return left if left > ZERO else ZERO
 
     def _in_front(self, market: Market, order: PaperOrder, price: Decimal) -> Decimal:
         """Queue position on joining: nothing at a better price than the touch, its displayed size at the touch, and
@@ -192,7 +197,7 @@ class Matching:
         buy = order.buy
         size = market.ask_sz if buy else market.bid_sz
         found = [(touch, self._available(market, touch, size, buy=buy))]
-        if self._model.taking is Taking.WALK and found[0][1] < order.left:
+        if self._walks and found[0][1] < order.left:
             tick = market.instrument.tick_size if buy else -market.instrument.tick_size
             shown = self._untold.get(market.instrument.asset_class, ZERO) if size is None else size
             depth = shown * self._model.walk_depth
@@ -201,7 +206,7 @@ class Matching:
                 if not price > 0 or not order.crosses(price):
                     break
                 found.append((price, self._available(market, price, depth, buy=buy)))
-        if order.time_in_force is TimeInForce.FOK and not self._whole(market, order, found):
+        if order.time_in_force is FOK and not self._whole(market, order, found):
             return
         for price, qty in found:
             self._fill(market, order, qty, price, now, made=False, level=price)

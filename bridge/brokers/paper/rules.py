@@ -7,6 +7,7 @@ from bridge.brokers.paper.ledger import Account
 from bridge.brokers.paper.market import Market
 from bridge.brokers.paper.model import HouseRules, Imitated
 from bridge.brokers.paper.orders import Ladder, PaperOrder
+from bridge.brokers.paper.records import ZERO
 from bridge.orders.market import Instrument
 from bridge.orders.reasons import ReasonCode, Rejection
 from fixspec.enums import ExecInst, OrdType, Side, TimeInForce
@@ -50,7 +51,7 @@ def terms(
         return Rejection(ReasonCode.ORDTYPE, f"OrdType(40) {ord_type.value} is not traded here")
     if time_in_force not in TIMES_IN_FORCE:
         return Rejection(ReasonCode.TIF, f"TimeInForce(59) {time_in_force.value} is not offered here")
-    if qty is None or not qty > 0:
+    if qty is None or not qty > ZERO:
         return Rejection(ReasonCode.QTY_FORMAT, f"OrderQty(38) {qty} must be above zero")
     if qty % instrument.lot_size:
         return Rejection(ReasonCode.LOT_SIZE, f"OrderQty(38) {qty} is no multiple of the lot {instrument.lot_size}")
@@ -59,12 +60,12 @@ def terms(
     if instrument.max_qty is not None and qty > instrument.max_qty:
         return Rejection(ReasonCode.MAX_QTY, f"OrderQty(38) {qty} is above the maximum {instrument.max_qty}")
     if ord_type in PRICED:
-        if price is None or not price > 0:
+        if price is None or not price > ZERO:
             return Rejection(ReasonCode.ORDTYPE, f"Price(44) {price} must be above zero for {ord_type.value}")
         if price % instrument.tick_size:
             return Rejection(ReasonCode.TICK_SIZE, f"Price(44) {price} is not on the tick {instrument.tick_size}")
     if ord_type in STOPPED:
-        if stop_px is None or not stop_px > 0:
+        if stop_px is None or not stop_px > ZERO:
             return Rejection(ReasonCode.ORDTYPE, f"StopPx(99) {stop_px} must be above zero for {ord_type.value}")
         if stop_px % instrument.tick_size:
             return Rejection(ReasonCode.TICK_SIZE, f"StopPx(99) {stop_px} is not on the tick {instrument.tick_size}")

@@ -39,6 +39,8 @@ from bridge.brokers.paper.records import (
 from bridge.brokers.paper.rules import worst_price
 from fixspec.enums import OrdStatus
 
+# Looked up once: until Python 3.12 an attribute of an Enum class costs more than a call.
+FILLED = OrdStatus.FILLED
 SPENT = 250_000
 USED_NS = 60_000_000_000  # after a restart, displayed size is remembered as used for this long
 
@@ -179,7 +181,7 @@ class State:
             px = worst_price(market, order.price, order.stop_px, buy=order.buy)
             opening = account.opening(instrument, order.left, buy=order.buy)
             rate = self.rate(instrument.currency, account.currency) or ONE
-            need = opening * (px or ZERO) * instrument.multiplier * account.holding(instrument).margin * rate
+            need = opening * (px or ZERO) * account.holding(instrument).unit_margin * rate
         order.reserve = need
         account.reserved += need
         holding = account.holding(instrument)
@@ -320,7 +322,7 @@ class State:
             else:
                 market.use(buy=order.buy, price=level, qty=qty)
         if not order.left and order.closed is None:
-            self.ended(order, OrdStatus.FILLED)
+            self.ended(order, FILLED)
         return order
 
     def _undo(self, order: PaperOrder, done: Execution) -> None:

@@ -77,7 +77,8 @@ class Teller:
         """
         stamp = self._stamp
         if stamp[0] != ns:
-            stamp = self._stamp = (ns, EPOCH + timedelta(microseconds=ns // 1000))
+            micros = ns // 1000
+            stamp = self._stamp = (ns, EPOCH + timedelta(0, micros // 1_000_000, micros % 1_000_000))
         return stamp[1]
 
     # --- reports -----------------------------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ class Teller:
                 last_qty=record.qty,
                 last_px=record.px,
                 liquidity=ADDED if record.made else REMOVED,
-                commission=record.fee * record.rate,
+                commission=record.fee * record.rate if record.fee else ZERO,
             ),
         )
 
