@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo install dev test check format bench fuzz crash long lock clean
+.PHONY: help run demo install dev test check format api bench fuzz crash long lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ crash: dev ## Kill a real daemon at every crash point and at random moments, KIL
 
 long: dev ## The tests that take longer than a developer waits
 	$(BIN)/pytest -m long -n $(JOBS) --timeout 0 $(ARGS)
+
+api: dev ## Write docs/openapi.json and docs/asyncapi.yaml anew, after a change of what they describe
+	$(BIN)/python -m bridge.outputs.http.openapi > docs/openapi.json
+	$(BIN)/python -m bridge.outputs.http.asyncapi > docs/asyncapi.yaml
 
 lock: dev ## Choose the newest versions that fit pyproject.toml and write them down with their hashes
 	$(COMPILE) --extra broker --group build -o requirements/run.txt
