@@ -93,23 +93,37 @@ class Queries:
         An order of an earlier day whose acceptance was never seen cannot be proven absent: IB does not tell what ended
         before midnight. That is no answer. One that was accepted and works no more is not at IB any more.
         """
-        ref, perm = order.broker_client_id, order.broker_order_id
         for listed in await self.open_orders():
-            if (ref is not None and listed.broker_client_id == ref) or (perm and listed.broker_order_id == perm):
+            if self._is(order, listed.broker_client_id, listed.broker_order_id):
                 return listed
         for contract, theirs, state in await self.completed():
-            if (ref and theirs.orderRef == ref) or (perm and str(theirs.permId) == perm):
+            if self._is(order, theirs.orderRef, str(theirs.permId)):
                 return self._ended(order, contract, theirs, state)
         fills = [
             said
             for said in self._latest(await self.fills())
-            if (ref is not None and said.broker_client_id == ref) or (perm and said.broker_order_id == perm)
+            if self._is(order, said.broker_client_id, said.broker_order_id)
         ]
         if fills:
             return self._by_fills(order, fills)
         if not order.accepted and order.received < self._midnight():
             raise BrokerUnreachable("IB tells only what ended today, and this order is of an earlier day")
         return None
+
+    def _is(self, order: Order, ref: str | None, perm: str | None) -> bool:
+        """By our id; by permId only where no other id of ours contradicts. A change keeps the order's reference at IB,
+        so its own id names the order only while the change is under way.
+        """
+        wanted = order.broker_client_id
+        if wanted is not None and ref == wanted:
+            return True
+        if not perm or perm != order.broker_order_id:
+            return False
+        if wanted is None or not ref:
+            return True
+        known = self._book.by_perm(int(perm)) if perm.isdigit() else None
+        asked = known.asked_for.pending_replace if known is not None and known.asked_for is not None else None
+        return asked is not None and asked.broker_client_id == wanted and known is not None and not known.change_lost
 
     def _midnight(self) -> datetime:
         now = (EPOCH + timedelta(microseconds=self._clock.utc_ns() // 1000)).astimezone(self._zone)

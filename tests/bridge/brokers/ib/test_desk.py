@@ -73,6 +73,32 @@ async def test_a_change_that_never_arrived_is_refused_only_after_two_lists(desk)
     desk.agree()
 
 
+async def test_a_change_whose_answer_a_dead_process_was_to_hear_is_settled(desk):
+    order = desk.send("buy", 10, limit="97.00")
+    await desk.settle()
+    desk.arm(On.REPLACE, How.LOST)
+    desk.ask_replace(order, 20, "98.00")
+    await desk.restart()
+    assert desk.status(order) is OrdStatus.PENDING_REPLACE
+    for _ in range(2):
+        desk.clock.advance(desk.adapter.settle + 1)
+        await desk.reconcile()
+    assert desk.status(order) is OrdStatus.NEW
+    desk.agree()
+
+
+async def test_a_change_that_ib_has_not_answered_yet_is_not_called_lost(desk):
+    order = desk.send("buy", 10, limit="97.00")
+    await desk.settle()
+    desk.arm(On.REPLACE, How.LOST)
+    desk.ask_replace(order, 20, "98.00")
+    await desk.settle()
+    for _ in range(2):
+        desk.clock.advance(desk.adapter.settle + 1)
+        await desk.reconcile()
+    assert desk.status(order) is OrdStatus.PENDING_REPLACE
+
+
 async def test_a_correction_changes_position_and_average(desk):
     bought = desk.send("buy", 10)
     await desk.settle()
