@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
-from bridge.cli.engine import ask
-from bridge.cli.loading import Config, DataDir, Set, settings
+from bridge.cli.engine import answered, ask
+from bridge.cli.loading import Config, DataDir, Set, target
 from bridge.cli.output import Csv, Json, Watch, form, listed
-from bridge.settings import Settings
+from bridge.cli.remote import Remote
 
 COLUMNS = ("account", "currency", "equity", "cash", "buying_power", "day_pnl", "unrealised", "realised", "held")
 
@@ -23,10 +23,10 @@ def accounts(
 
     Money is in the account's currency as its broker last stated it; what no broker has stated yet is left empty.
     """
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
     listed(
         COLUMNS,
-        lambda: of_vitals(_vitals(found)),
+        lambda: _of_remote(found) if isinstance(found, Remote) else of_vitals(ask(found, "vitals", dict[str, Any])),
         form=form(as_json=as_json, as_csv=as_csv),
         right=COLUMNS[2:],
         empty="no account is known yet",
@@ -48,8 +48,21 @@ def of_vitals(vitals: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _vitals(found: Settings) -> dict[str, Any]:
-    return ask(found, "vitals", dict[str, Any])
+def _of_remote(found: Remote) -> list[dict[str, Any]]:
+    with answered(found):
+        accounts, held = list(found.items("accounts")), list(found.items("positions"))
+    return [
+        {
+            **account,
+            **{
+                key: _money(sum((Decimal(each.get(key) or 0) for each in mine), Decimal(0)))
+                for key in ("unrealised", "realised")
+            },
+            "held": len(mine),
+        }
+        for account in accounts
+        for mine in [[each for each in held if each["account"] == account["account"]]]
+    ]
 
 
 def _sum(account: dict[str, Any], key: str) -> Decimal:

@@ -2,15 +2,17 @@
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from bridge.cli import (
     accounts,
     changes,
     completion,
     configuration,
+    contexts,
     controls,
     costs,
     decode,
@@ -31,8 +33,35 @@ from bridge.cli.output import console
 
 DAEMON, LOOK, EVIDENCE, OTHER = "The daemon", "Look and control", "Evidence", "Housekeeping"
 
+
+class Root(TyperGroup):
+    """Takes its own options wherever they stand: `fixbridge orders --context desk` is as good as the other order."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Bring `--context NAME` and `--no-color` to the front."""
+        return super().parse_args(ctx, hoisted(args))
+
+
+def hoisted(args: list[str]) -> list[str]:
+    """The arguments with the root's own options first; what follows `--` is left alone."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word == "--context":
+            front += [word, *[value for value in [next(words, None)] if value is not None]]
+        elif word == "--no-color" or word.startswith("--context="):
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest
+
+
 app = typer.Typer(
     name="fixbridge",
+    cls=Root,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,  # they show local variables, and those may hold what must not be shown
@@ -47,6 +76,15 @@ app = typer.Typer(
 @app.callback()
 def root(
     no_color: Annotated[bool, typer.Option("--no-color", envvar="NO_COLOR", help="No colours.")] = False,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            "--context",
+            metavar="NAME",
+            envvar="FIXBRIDGE_CONTEXT",
+            help="Which daemon, by a name that `fixbridge context` knows; may also stand after the command.",
+        ),
+    ] = None,
 ) -> None:
     """FIX 4.4 in, any broker out: orders pass fail-closed risk checks and a durable journal on their way to a broker.
 
@@ -54,6 +92,7 @@ def root(
 
     In a second terminal [b]fixbridge demo[/b] trades against it over FIX, [b]fixbridge status[/b] shows how it does.
     """
+    contexts.chosen.set(context)
     if no_color:
         os.environ["NO_COLOR"] = "1"
 
@@ -86,6 +125,7 @@ app.command(rich_help_panel=EVIDENCE)(decode.decode)
 app.command(rich_help_panel=EVIDENCE)(costs.costs)
 app.command(rich_help_panel=EVIDENCE)(statement.statement)
 app.add_typer(tokens.token_app, name="token", rich_help_panel=OTHER)
+app.add_typer(contexts.context_app, name="context", rich_help_panel=OTHER)
 app.command(rich_help_panel=OTHER)(configuration.password)
 app.command(rich_help_panel=OTHER)(completion.completion)
 app.command(rich_help_panel=OTHER)(configuration.version)

@@ -6,9 +6,11 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from bridge.cli.engine import answered
 from bridge.cli.output import ExitCode, fail
+from bridge.cli.remote import PAGE, Remote
 from bridge.interfaces import JournalError
-from bridge.journal.encoding import decode
+from bridge.journal.encoding import decode, order_state
 from bridge.journal.errors import JournalDamaged
 from bridge.journal.head import HeadReader
 from bridge.journal.reader import JournalReader
@@ -46,8 +48,11 @@ def folded(found: Settings) -> Blotter:
         unreadable(error)
 
 
-def halts(found: Settings) -> list[dict[str, Any]]:
+def halts(found: Settings | Remote) -> list[dict[str, Any]]:
     """Every scope that is not active, with the entry that made it so, newest first."""
+    if isinstance(found, Remote):
+        with answered(found):
+            return list(found.get("risk/states")["scopes"])
     book = folded(found)
     since: dict[tuple[Scope, str], tuple[int, datetime, TradingHalted | TradingResumed]] = {}
     if book.states():
@@ -72,8 +77,11 @@ def halts(found: Settings) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -row["seq"])
 
 
-def executions(found: Settings) -> Iterator[dict[str, Any]]:
+def executions(found: Settings | Remote) -> Iterator[dict[str, Any]]:
     """Every fill as a row, oldest first."""
+    if isinstance(found, Remote):
+        yield from _executed(found)
+        return
     upto = released(found)
     book = Blotter()
     try:
@@ -83,6 +91,13 @@ def executions(found: Settings) -> Iterator[dict[str, Any]]:
                 yield _fill(entry.seq, entry.event, order)
     except JournalError as error:
         unreadable(error)
+
+
+def _executed(found: Remote) -> list[dict[str, Any]]:
+    """The same from a daemon elsewhere, which gives the newest first and does not tell what a fill cost."""
+    with answered(found):
+        items = list(found.items("executions", limit=PAGE))
+    return [{**item, "qty": item["last_qty"], "px": item["last_px"]} for item in reversed(items)]
 
 
 def _fill(seq: int, event: OrderFilled, order: Order) -> dict[str, Any]:
@@ -102,8 +117,44 @@ def _fill(seq: int, event: OrderFilled, order: Order) -> dict[str, Any]:
     }
 
 
-def entries_of(found: Settings, order_id: int) -> Iterator[tuple[int, bytes]]:
+def orders(
+    found: Settings | Remote, *, every: bool, account: str | None, symbol: str | None, session: str | None
+) -> list[dict[str, Any]]:
+    """Orders that match, oldest first: `every` one, or those that work."""
+    if isinstance(found, Remote):
+        asked = {"account": account, "symbol": symbol, "session": session, "status": "all" if every else "open"}
+        with answered(found):
+            return list(found.items("orders", limit=PAGE, **asked))[::-1]
+    book = folded(found)
+    wanted = [
+        order
+        for order in (book.orders() if every else book.open_orders())
+        if (account is None or order.account == account)
+        and (symbol is None or order.symbol == symbol)
+        and (session is None or order.session_id == session)
+    ]
+    return [msgspec.to_builtins(order_state(order)) for order in sorted(wanted, key=lambda order: order.order_id)]
+
+
+def order(found: Settings | Remote, order_id: int) -> dict[str, Any]:
+    """One order as it stands; exits 1 when there is none."""
+    if isinstance(found, Remote):
+        with answered(found):
+            return dict(found.get(f"orders/{order_id}"))
+    known = folded(found).order(order_id)
+    if known is None:
+        fail(f"there is no order {order_id}")
+    state: dict[str, Any] = msgspec.to_builtins(order_state(known))
+    return state
+
+
+def entries_of(found: Settings | Remote, order_id: int) -> Iterator[tuple[int, bytes]]:
     """The entries about one order, each as its number and its JSON."""
+    if isinstance(found, Remote):
+        with answered(found):
+            for item in found.get(f"orders/{order_id}/entries")["items"]:
+                yield item["seq"], msgspec.json.encode(item)
+        return
     reader = JournalReader(found.journal_dir)
     try:
         for seq, record in reader.records(order_id - 1, released(found)):

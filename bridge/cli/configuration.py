@@ -27,7 +27,7 @@ def check(
 
     Exits 0 when it is; else names file, line, key, what was found and what is allowed, and exits 2.
     """
-    found = settings([*(file or []), *(config or [])], None, None)
+    found = settings([*(file or []), *(config or [])], None, None, here=True)
     names = ", ".join(map(str, files([*(file or []), *(config or [])]))) or "built-in defaults"
     brokers = ", ".join(f"{spec.name} ({'live' if spec.live else 'paper'})" for spec in found.brokers)
     mode = found.mode.value if found.mode else ""

@@ -9,7 +9,7 @@ import typer
 
 from bridge.cli.book import halts
 from bridge.cli.engine import ask
-from bridge.cli.loading import Config, DataDir, Set, settings
+from bridge.cli.loading import Config, DataDir, Set, target
 from bridge.cli.output import Csv, ExitCode, Json, Watch, Yes, confirm, console, fail, form, listed, rows
 from bridge.control_commands import KillReport, LimitState, RiskState, Verdict
 from bridge.orders.events import Scope, TradingState
@@ -41,7 +41,7 @@ def halt(
     set_: Set = None,
 ) -> None:
     """Refuse new orders from now on; what works stays at the broker. Without a scope: everywhere."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
     scope, name = _scope(account, broker, session, strategy, symbol)
     _state(ask(found, "halt", RiskState, scope=scope, name=name, state=state, reason=reason))
 
@@ -60,7 +60,7 @@ def resume(
     yes: Yes = False,
 ) -> None:
     """Take a halt back. Never happens by itself: a named person, a reason."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
     scope, name = _scope(account, broker, session, strategy, symbol)
     confirm(f"This lets {_where(scope, name)} trade again ({state.value}).", name or "resume", yes=yes)
     _state(ask(found, "resume", RiskState, scope=scope, name=name, state=state, reason=reason))
@@ -84,7 +84,7 @@ def kill(
 
     Without a scope: everywhere. Done when that list was empty twice; what is left otherwise is named, exit code 1.
     """
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
     scope, name = _scope(account, broker, session, strategy, symbol)
     rest = "Positions are closed at the market." if flatten else "Positions stay."
     confirm(f"This refuses new orders and cancels all of {_where(scope, name)}. {rest}", name or "kill", yes=yes)
@@ -119,7 +119,7 @@ def limits(
     as_csv: Csv = False,
 ) -> None:
     """Show every limit in force, where it comes from, and how much of it is used."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
 
     def read() -> list[dict[str, object]]:
         return [
@@ -148,7 +148,7 @@ def states(
     as_csv: Csv = False,
 ) -> None:
     """Show every scope that is not active: its state, since when, who made it so and why. Needs no daemon."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
     listed(
         ("scope", "name", "state", "time", "seq", "who", "reason", "kill"),
         lambda: halts(found),
@@ -183,7 +183,7 @@ def set_limit(
     set_: Set = None,
 ) -> None:
     """Change a limit while the daemon runs. Tighter at once; looser after the configured delay."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
     scope, name = _scope(account, broker, session, strategy, symbol)
     state = ask(
         found,
@@ -214,7 +214,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Every rule's verdict on an order as it stands, with what is left of each limit."""
-    verdict(ask(settings(config, data_dir, set_), "explain", Verdict, order_id=order_id), as_json=as_json)
+    verdict(ask(target(config, data_dir, set_), "explain", Verdict, order_id=order_id), as_json=as_json)
 
 
 def verdict(found: Verdict, *, as_json: bool) -> None:

@@ -6,8 +6,10 @@ import msgspec
 import typer
 
 from bridge.cli.book import executions, folded
-from bridge.cli.loading import Config, DataDir, Set, settings
+from bridge.cli.engine import answered
+from bridge.cli.loading import Config, DataDir, Set, target
 from bridge.cli.output import Csv, Json, Watch, form, listed
+from bridge.cli.remote import Remote
 
 Account = Annotated[str | None, typer.Option("--account", "-a", help="Only this account.")]
 Symbol = Annotated[str | None, typer.Option("--symbol", "-s", help="Only this symbol.")]
@@ -25,7 +27,7 @@ def fills(
     as_csv: Csv = False,
 ) -> None:
     """List executions, oldest first, with what each cost against the price at arrival."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
 
     def read() -> list[dict[str, Any]]:
         shown = [
@@ -70,9 +72,12 @@ def positions(
     as_csv: Csv = False,
 ) -> None:
     """List positions from confirmed fills: quantity, average price, realised profit, fees."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
 
     def read() -> list[dict[str, Any]]:
+        if isinstance(found, Remote):
+            with answered(found):
+                return list(found.items("positions", account=account, symbol=symbol, flat=every or None))
         return [
             msgspec.to_builtins(position) | {"qty": f"{position.qty:f}", "avg_px": f"{position.avg_px:f}"}
             for position in folded(found).positions(account)

@@ -1,11 +1,15 @@
 """Asking the running engine over its socket, and what its answers mean for the exit code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rich.text import Text
 
 from bridge.cli.output import ExitCode, console, fail
+from bridge.cli.remote import Remote
 from bridge.control import NoAnswer, Unreachable, ask_once
+from bridge.control_commands import READS
 from bridge.problems import Problem, ProblemError
 from bridge.settings import Settings
 
@@ -14,21 +18,34 @@ T = TypeVar("T")
 SECONDS = 5.0
 
 
-def ask(settings: Settings, name: str, answer: type[T], /, *, within: float = SECONDS, **arguments: Any) -> T:
+def ask(found: Settings | Remote, name: str, answer: type[T], /, *, within: float = SECONDS, **arguments: Any) -> T:
     """Run one command; on a refusal or without an answer say why and exit with the documented code."""
+    with answered(found, changes=name not in READS):
+        if isinstance(found, Remote):
+            return found.ask(name, answer, arguments, timeout=max(within, SECONDS))
+        return ask_once(found.control_socket, name, answer, arguments, timeout=within)
+    raise AssertionError("every branch has ended")
+
+
+@contextmanager
+def answered(found: Settings | Remote, *, changes: bool = False) -> Iterator[None]:
+    """What a question's failures mean for the exit code; `changes` tells whether it may have done something."""
     try:
-        return ask_once(settings.control_socket, name, answer, arguments, timeout=within)
-    except Unreachable:
+        yield
+    except Unreachable as error:
+        if isinstance(found, Remote):
+            fail(str(error), ExitCode.NOT_REACHABLE)
         fail(
-            f"no daemon answers for the data directory {settings.data_dir}; "
+            f"no daemon answers for the data directory {found.data_dir}; "
             "name the right one with --data-dir, or start it with `fixbridge run`",
             ExitCode.NOT_REACHABLE,
         )
     except NoAnswer as error:
+        if not changes:
+            fail(str(error), ExitCode.NOT_REACHABLE)
         fail(f"{error}; whether it was done is unknown, look before you repeat it", ExitCode.OUTCOME_UNKNOWN)
     except ProblemError as error:
         refused(error.problem)
-    raise AssertionError("every branch has ended")
 
 
 def refused(problem: Problem) -> None:

@@ -12,9 +12,11 @@ import typer
 from rich.text import Text
 
 from bridge.cli.book import released, unreadable
-from bridge.cli.loading import Config, DataDir, Set, settings
+from bridge.cli.engine import answered
+from bridge.cli.loading import Config, DataDir, Set, settings, target
 from bridge.cli.orders import ORDER_COLUMNS
 from bridge.cli.output import Csv, ExitCode, Json, Yes, console, fail, form, moment, rows
+from bridge.cli.remote import PAGE, Remote
 from bridge.interfaces import JournalError
 from bridge.journal import evidence
 from bridge.journal import export as exporting
@@ -35,6 +37,7 @@ Type = Annotated[
 ]
 
 POLL_SECONDS = 0.05
+POLL_REMOTE_SECONDS = 0.5
 
 
 def tail(
@@ -52,7 +55,10 @@ def tail(
 
     At the end it says by which --after to go on. Reads the journal itself, so it needs no daemon to answer.
     """
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
+    if isinstance(found, Remote):
+        _tail_of(found, after, account, types, as_json=as_json)
+        return
     seq = released(found) if after is None else after
     head = HeadReader(found.journal_dir / "head")
     reader = JournalReader(found.journal_dir)
@@ -74,6 +80,25 @@ def tail(
         console(stderr=True).print(f"go on with --after {seq}", style="dim")
     finally:
         head.close()
+
+
+def _tail_of(found: Remote, after: int | None, account: str | None, types: list[str] | None, *, as_json: bool) -> None:
+    """The same from a daemon elsewhere, asked again and again."""
+    with answered(found):
+        seq = found.get("entries", limit=1)["seq"] if after is None else after
+    asked = {"account": account, "type": ",".join(types) if types else None, "limit": PAGE}
+    try:
+        while True:
+            with answered(found):
+                page = found.get("entries", after=seq, **asked)
+            for told in page["items"]:
+                _print(told, msgspec.json.encode(told), as_json=as_json)
+            behind = page["next"] < page["seq"]
+            seq = max(seq, page["next"])
+            if not behind:
+                time.sleep(POLL_REMOTE_SECONDS)
+    except KeyboardInterrupt:
+        console(stderr=True).print(f"go on with --after {seq}", style="dim")
 
 
 @journal_app.command("ls")

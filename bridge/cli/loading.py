@@ -1,4 +1,4 @@
-"""The options by which every command finds its settings, and what happens when they are wrong."""
+"""The options by which every command finds its settings or its daemon, and what happens when they are wrong."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli import contexts
 from bridge.cli.output import ExitCode, console, fail
+from bridge.cli.remote import Remote
 from bridge.settings import Settings, SettingsError
 from bridge.settings.documents import Path_, Place
 from bridge.settings.load import load_with_places
@@ -38,14 +40,49 @@ Set = Annotated[
 ]
 
 
+def target(config: Sequence[Path] | None, data_dir: Path | None, set_: Sequence[str] | None) -> Settings | Remote:
+    """Where the command goes: a data directory here by its settings, or a daemon elsewhere by its context."""
+    place = _place(config, data_dir)
+    if place is not None and (remote := place.remote()) is not None:
+        return remote
+    return settings(config, data_dir, set_)
+
+
 def settings(
-    config: Sequence[Path] | None, data_dir: Path | None, set_: Sequence[str] | None, *, live: bool = True
+    config: Sequence[Path] | None,
+    data_dir: Path | None,
+    set_: Sequence[str] | None,
+    *,
+    live: bool = True,
+    here: bool = False,
 ) -> Settings:
     """The effective settings; prints every fault and exits 2 when there is one.
 
-    `live` True does not ask for `--live`: right for whoever only looks.
+    `live` True does not ask for `--live`: right for whoever only looks. `here` True leaves contexts aside: for what
+    starts something. A context that leads elsewhere is wrong usage.
     """
+    place = None if here else _place(config, data_dir)
+    if place is not None:
+        if place.url is not None:
+            fail(
+                f"this command reads a data directory, and the context leads to {place.url}: run it on that machine",
+                ExitCode.USAGE,
+            )
+        config = [Path(file) for file in place.config] or config
+        data_dir = Path(place.data_dir) if place.data_dir is not None else data_dir
     return settings_with_places(config, data_dir, set_, live=live)[0]
+
+
+def _place(config: Sequence[Path] | None, data_dir: Path | None) -> contexts.Place | None:
+    """The context's place. What is said without a name of one, --data-dir and the like, goes before the current one."""
+    elsewhere = data_dir is not None or config
+    if contexts.chosen.get() is not None:
+        if elsewhere:
+            fail("--context says where; --data-dir and --config do so too", ExitCode.USAGE)
+        return contexts.place()
+    if elsewhere or os.environ.get("FIXBRIDGE_DATA_DIR") or os.environ.get("FIXBRIDGE_CONFIG"):
+        return None
+    return contexts.place()
 
 
 def settings_with_places(

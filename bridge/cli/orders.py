@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from bridge.cli.book import entries_of, folded, released
+from bridge.cli import book
 from bridge.cli.controls import verdict
 from bridge.cli.desk import Account, Symbol
 from bridge.cli.engine import ask
-from bridge.cli.loading import Config, DataDir, Set, settings
+from bridge.cli.loading import Config, DataDir, Set, target
 from bridge.cli.output import Csv, ExitCode, Json, Watch, console, fail, form, listed
+from bridge.cli.remote import Remote
 from bridge.control import caller_name
 from bridge.control_commands import Entrant, OrderAnswer, OrderChange, Verdict
 from bridge.journal.encoding import OrderState, order_state
@@ -94,24 +95,13 @@ def orders(
     as_csv: Csv = False,
 ) -> None:
     """List working orders, oldest first."""
-    context.obj = found = settings(config, data_dir, set_)
+    context.obj = found = target(config, data_dir, set_)
     if context.invoked_subcommand is not None:
         return
 
-    def read() -> list[dict[str, Any]]:
-        book = folded(found)
-        wanted = [
-            order
-            for order in (book.orders() if every else book.open_orders())
-            if (account is None or order.account == account)
-            and (symbol is None or order.symbol == symbol)
-            and (session is None or order.session_id == session)
-        ]
-        return [msgspec.to_builtins(order_state(order)) for order in sorted(wanted, key=lambda order: order.order_id)]
-
     listed(
         ORDER_COLUMNS,
-        read,
+        lambda: book.orders(found, every=every, account=account, symbol=symbol, session=session),
         form=form(as_json=as_json, as_csv=as_csv),
         right=NUMBERS,
         empty="no order works" if not every else "no order was ever entered",
@@ -126,18 +116,15 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show everything that happened to one order."""
-    found: Settings = context.obj
+    found: Settings | Remote = context.obj
     if as_json:
-        for _, entry in entries_of(found, order_id):
+        for _, entry in book.entries_of(found, order_id):
             print(entry.decode())
         return
-    order = folded(found).order(order_id)
-    if order is None:
-        fail(f"there is no order {order_id}")
-    for key, value in msgspec.to_builtins(order_state(order)).items():
+    for key, value in book.order(found, order_id).items():
         print(f"{key:<18} {value}")
     print()
-    history = [msgspec.json.decode(entry) for _, entry in entries_of(found, order_id)]
+    history = [msgspec.json.decode(entry) for _, entry in book.entries_of(found, order_id)]
     for told in history:
         event = told["event"]
         rest = {key: value for key, value in event.items() if key not in ("type", "order_id")}
@@ -164,9 +151,11 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Enter an order. Exits 3 when it is refused, 4 when its outcome is unknown."""
-    found: Settings = context.obj
-    if account is None and len(found.accounts) > 1:
-        fail(f"--account is needed: {', '.join(row.name for row in found.accounts)}", ExitCode.USAGE)
+    found: Settings | Remote = context.obj
+    if account is None and isinstance(found, Settings):
+        if len(found.accounts) > 1:
+            fail(f"--account is needed: {', '.join(row.name for row in found.accounts)}", ExitCode.USAGE)
+        account = found.accounts[0].name
     price, stop_px = number("--limit", limit), number("--stop", stop)
     kinds = {
         (False, False): OrdType.MARKET,
@@ -174,7 +163,6 @@ def new(
         (False, True): OrdType.STOP,
         (True, True): OrdType.STOP_LIMIT,
     }
-    account = account or found.accounts[0].name
     usual = _usual(found, account)
     ord_type = kinds[price is not None, stop_px is not None]
     if ord_type is OrdType.MARKET and usual.order_type not in (None, DefaultOrderType.MARKET):
@@ -234,11 +222,12 @@ def cancel(
         _answer(context.obj, answer, as_json=as_json)
 
 
-def _usual(found: Settings, account: str) -> Execution:
+def _usual(found: Settings | Remote, account: str | None) -> Execution:
     """What the account's BrokerSpec says of orders that leave it out."""
-    for row in found.accounts:
-        if row.name == account:
-            return found.broker(row.broker).execution
+    if isinstance(found, Settings):
+        for row in found.accounts:
+            if row.name == account:
+                return found.broker(row.broker).execution
     return Execution()  # the daemon may know the account all the same, and says so if not
 
 
@@ -264,9 +253,10 @@ def number(what: str, text: str | None) -> Decimal | None:
     return number
 
 
-def _answer(found: Settings, answer: OrderAnswer, *, as_json: bool) -> None:
+def _answer(found: Settings | Remote, answer: OrderAnswer, *, as_json: bool) -> None:
     """Print the order as the broker leaves it, or as it is when nothing came within two seconds."""
-    order = _after_the_brokers_word(found, answer)
+    # a daemon elsewhere has waited for the broker's word itself
+    order = answer.order if isinstance(found, Remote) else _after_the_brokers_word(found, answer)
     if as_json:
         print(msgspec.json.encode(order).decode())
         return
@@ -280,14 +270,14 @@ def _answer(found: Settings, answer: OrderAnswer, *, as_json: bool) -> None:
 
 def _after_the_brokers_word(found: Settings, answer: OrderAnswer) -> OrderState:
     state, deadline = answer.order, time.monotonic() + 2.0
-    book, seq = blotter_at(found.journal_dir, answer.seq), answer.seq
+    blotter, seq = blotter_at(found.journal_dir, answer.seq), answer.seq
     reader = JournalReader(found.journal_dir)
     while _unsettled(state) and time.monotonic() < deadline:
-        upto = released(found)
+        upto = book.released(found)
         for entry in reader.read(seq, upto) if upto > seq else ():
-            book.apply(entry)
+            blotter.apply(entry)
         seq = max(seq, upto)
-        order = book.order(state.order_id)
+        order = blotter.order(state.order_id)
         state = order_state(order) if order is not None else state
         time.sleep(0.01)
     return state

@@ -38,7 +38,7 @@ def run(
     Ctrl-C drains: no new orders, sessions logged out with a reason, outputs flushed, journal closed. A second Ctrl-C
     ends at once; nothing that was acknowledged is lost either way.
     """
-    found = settings(config, data_dir, set_, live=live)
+    found = settings(config, data_dir, set_, live=live, here=True)
     log.set_up(level=found.log.level.value, format=found.log.format.value)
     hindered = obstacles(found)
     for obstacle in hindered:

@@ -12,14 +12,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bridge.cli import glance
 from bridge.cli.engine import ask
-from bridge.cli.glance import amount as amount_of
-from bridge.cli.glance import brokers as brokers_of
-from bridge.cli.glance import sessions as sessions_of
-from bridge.cli.loading import Config, DataDir, Set, settings
+from bridge.cli.glance import Glance
+from bridge.cli.loading import Config, DataDir, Set, target
 from bridge.cli.output import Csv, ExitCode, Json, Watch, Yes, cell, confirm, console, fail, form, listed, live
-from bridge.control_commands import MarketState, ReconcileAnswer, SessionNumbers, Status
-from bridge.settings import Settings
+from bridge.control_commands import MarketState, ReconcileAnswer, SessionNumbers
 
 sessions_app = typer.Typer(invoke_without_command=True, help="FIX sessions: list, disconnect, reset, numbers, enable.")
 brokers_app = typer.Typer(invoke_without_command=True, help="Broker connections: list, reconcile.")
@@ -29,16 +27,14 @@ def status(
     config: Config = None, data_dir: DataDir = None, set_: Set = None, watch: Watch = None, as_json: Json = False
 ) -> None:
     """Show the daemon in one screen: trading state, sessions, brokers, accounts, nearest limits."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
     if as_json:
-        answer, vitals = _both(found)
-        told = {"status": msgspec.to_builtins(answer), **_shown(vitals)}
-        print(json.dumps(told, default=str))
+        print(json.dumps(msgspec.to_builtins(glance.look(found)), default=str))
         return
     if watch is None:
-        console().print(_screen(*_both(found)))
+        console().print(_screen(glance.look(found)))
         return
-    live(lambda: _screen(*_both(found)), every=watch)
+    live(lambda: _screen(glance.look(found)), every=watch)
 
 
 @sessions_app.callback()
@@ -52,11 +48,11 @@ def sessions(
     as_csv: Csv = False,
 ) -> None:
     """List the FIX sessions with state, numbers, queue and last message."""
-    context.obj = settings(config, data_dir, set_)
+    context.obj = target(config, data_dir, set_)
     if context.invoked_subcommand is None:
         listed(
             ("session", "state", "in", "out", "queue", "last", "logged_on", "peer", "last_reject"),
-            lambda: sessions_of(_vitals(context.obj)),
+            lambda: glance.sessions_at(context.obj),
             form=form(as_json=as_json, as_csv=as_csv),
             right=("in", "out", "queue", "last"),
             empty="no session is configured",
@@ -131,11 +127,11 @@ def brokers(
     as_csv: Csv = False,
 ) -> None:
     """List the broker connections: ready or why not, acknowledgement time, open differences."""
-    context.obj = settings(config, data_dir, set_)
+    context.obj = target(config, data_dir, set_)
     if context.invoked_subcommand is None:
         listed(
             ("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "snapshot_age", "breaks"),
-            lambda: brokers_of(_vitals(context.obj)),
+            lambda: glance.brokers_at(context.obj),
             form=form(as_json=as_json, as_csv=as_csv),
             right=("ack_p50", "ack_p99", "budget", "snapshot_age"),
             watch=watch,
@@ -188,7 +184,7 @@ def quotes(
     as_csv: Csv = False,
 ) -> None:
     """Show the freshest quote and trade of each symbol, with age and spread."""
-    found = settings(config, data_dir, set_)
+    found = target(config, data_dir, set_)
 
     def read() -> list[dict[str, Any]]:
         states = ask(found, "market", tuple[MarketState, ...], symbols=tuple(symbols or ()))
@@ -217,33 +213,11 @@ def _quote(state: MarketState, now_ns: int) -> dict[str, Any]:
     return row
 
 
-# --- the engine's figures ---------------------------------------------------------------------------------------------
-
-
-def _both(found: Settings) -> tuple[Status, dict[str, Any]]:
-    return ask(found, "status", Status), _vitals(found)
-
-
-def _vitals(found: Settings) -> dict[str, Any]:
-    return ask(found, "vitals", dict[str, Any])
-
-
-def _shown(vitals: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "sessions": sessions_of(vitals),
-        "brokers": brokers_of(vitals),
-        "accounts": vitals["accounts"],
-        "journal": {key: vitals["journal"][key] for key in ("seq", "durable", "bytes", "free_bytes")},
-        "limits": [
-            dict(zip(("account", "rule", "used", "limit", "ratio"), row, strict=True)) for row in vitals["utilisation"]
-        ],
-    }
-
-
 # --- the screen -------------------------------------------------------------------------------------------------------
 
 
-def _screen(answer: Status, vitals: dict[str, Any]) -> RenderableType:
+def _screen(seen: Glance) -> RenderableType:
+    answer = seen.status
     up = datetime.now(UTC) - answer.since
     hours, minutes = divmod(int(up.total_seconds()) // 60, 60)
     live = answer.mode == "live"
@@ -253,29 +227,27 @@ def _screen(answer: Status, vitals: dict[str, Any]) -> RenderableType:
         f"  {answer.version}  up {hours}h{minutes:02}m  seq {answer.seq:,}",
     )
     state = answer.trading.value
-    pnl = [account["day_pnl"] for account in vitals["accounts"].values() if account["day_pnl"] is not None]
+    pnl = [account["day_pnl"] for account in seen.accounts.values() if account.get("day_pnl") is not None]
     words = [f"DAY P&L  {sum(map(Decimal, pnl)):+,.2f}" if pnl else "DAY P&L  unknown"]
-    words += [f"OPEN {answer.open_orders}", f"UNKNOWN {answer.unknown_orders}"]
-    words.append(f"BREAKS {sum(sum(broker['breaks'].values()) for broker in vitals['brokers'].values())}")
+    words += [f"OPEN {answer.open_orders}", f"UNKNOWN {answer.unknown_orders}", f"BREAKS {seen.breaks}"]
     trading = Text.assemble(
         "TRADING  ", (state, "green" if state == "active" else "bold red"), "   ", "   ".join(words)
     )
     if answer.draining:
         trading.append("   DRAINING", style="bold yellow")
     parts: list[RenderableType] = [head, trading, Text()]
-    parts.append(_table(("session", "state", "in", "out", "queue", "last"), sessions_of(vitals)))
-    parts += [Text(), _table(("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "breaks"), brokers_of(vitals))]
-    used = sorted(vitals["utilisation"], key=lambda row: -row[4])[:5]
+    parts.append(_table(("session", "state", "in", "out", "queue", "last"), seen.sessions))
+    parts += [Text(), _table(("broker", "mode", "state", "ack_p50", "ack_p99", "budget", "breaks"), seen.brokers)]
+    used = sorted(seen.limits, key=lambda each: -float(each["ratio"]))[:5]
     if used:
         parts.append(Text())
-    for account, rule, amount, limit, ratio in used:
+    for each in used:
+        ratio = float(each["ratio"])
         bar = "█" * round(min(ratio, 1) * 20)
         style = "bold red" if ratio > 0.9 else "yellow" if ratio > 0.8 else ""
+        of = f"{glance.amount(each['used'])} of {glance.amount(each['limit'])}"
         parts.append(
-            Text(
-                f"LIMIT  {rule:<10} {account:<10} {bar:░<20} {ratio:>4.0%}  {amount_of(amount)} of {amount_of(limit)}",
-                style=style,
-            )
+            Text(f"LIMIT  {each['rule']:<10} {each['account']:<10} {bar:░<20} {ratio:>4.0%}  {of}", style=style)
         )
     return Group(*parts)
 

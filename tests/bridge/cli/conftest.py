@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Ours without settings of the developer's, and where the project is."""
+    """Ours without settings and contexts of the developer's, and where the project is."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("FIXBRIDGE_")}
-    return kept | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | more
+    ours = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "XDG_CONFIG_HOME": "/nonexistent"}
+    return kept | ours | more
 
 
 class Running:
@@ -92,6 +93,7 @@ def invoke(monkeypatch, tmp_path):
     for key in list(os.environ):
         if key.startswith("FIXBRIDGE_"):
             monkeypatch.delenv(key)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-contexts"))
     monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments: str, stdin: str | None = None):
