@@ -300,7 +300,7 @@ def risk(settings: Settings, portfolio: Portfolio) -> RiskChain:
         own = [create(each.use, each.options) for each in settings.risk.checks]
     except PluginError as error:
         raise StartFailed(f"risk: {error}") from error
-    return RiskChain([*standard_checks(), *own], portfolio)
+    return RiskChain([*standard_checks(), *own], portfolio, one_pass=not own)
 
 
 def loosen_delay(settings: Settings) -> timedelta:

@@ -19,6 +19,7 @@ from bridge.risk.case import Case
 from bridge.risk.limits import Limits, Table
 from bridge.risk.marks import Marks
 from bridge.risk.portfolio import Portfolio
+from bridge.risk.usual import AUDIT, Unfit, Usual
 
 Check = Callable[[Order, Case], Rejection | None]
 
@@ -78,11 +79,18 @@ class RiskChain:
     `refused` and `warned` count decisions by rule, `passed` orders, for the metrics.
     """
 
-    def __init__(self, checks: Sequence[Rule], portfolio: Portfolio | None = None) -> None:
+    def __init__(self, checks: Sequence[Rule], portfolio: Portfolio | None = None, *, one_pass: bool = False) -> None:
+        """`one_pass` when `checks` are the standard ones and no others: then a plain order far from all limits is
+        judged in one pass (`bridge.risk.usual`), and one in `AUDIT` of these by the rules too.
+        """
         self.portfolio = portfolio if portfolio is not None else Portfolio(Limits())
         self.marks = Marks(self.portfolio)
         self.checks = tuple(checks)
         self._last: Case | None = None
+        self._passed: Reservation | None = None
+        self._one_pass = one_pass
+        self._unaudited = 0
+        self.disagreed = 0  # orders the one pass let through and a rule did not: a bug; the rules judge alone from then
         self.passed = 0
         self.refused: dict[str, int] = {}
         self.warned: dict[str, int] = {}
@@ -116,6 +124,10 @@ class RiskChain:
         """
         self._last = None
         try:
+            self._passed = self._in_one_pass(order, view) if self._one_pass else None
+            if self._passed is not None:
+                self.passed += 1
+                return None
             case = Case(order, view, self.portfolio, self.marks)
             plan: Plan | None = case.table.run
             if plan is None or plan[0] is not self:
@@ -139,6 +151,45 @@ class RiskChain:
                 self.warned[rule] = self.warned.get(rule, 0) + 1
         return None
 
+    def _in_one_pass(self, order: Order, view: View) -> Reservation | None:
+        """What to set aside for a plain order far from all limits; None when the rules must be asked."""
+        product = view.instrument(order.symbol)
+        if product is None:
+            return None
+        portfolio = self.portfolio
+        table = portfolio.limits.table(order, product.asset_class, view.now_ns)
+        usual = table.usual
+        try:
+            if usual is False:
+                return None
+            if usual is None or usual.product is not product:
+                usual = table.usual = Usual(table, product, portfolio.limits, order, view.now_ns)
+            reserved: Reservation | None = usual.passes(order, view, portfolio, self.marks)
+        except Unfit:
+            table.usual = False
+            return None
+        except ArithmeticError:
+            return None
+        self._unaudited += 1
+        if reserved is None or self._unaudited < AUDIT:
+            return reserved
+        self._unaudited = 0
+        if reserved != self._audited(order, view):
+            self.disagreed += 1
+            self._one_pass = False
+            return None
+        return reserved
+
+    def _audited(self, order: Order, view: View) -> Reservation | None:
+        """What the rules say about an order that passed: the reservation when all let it pass without a word."""
+        case = Case(order, view, self.portfolio, self.marks)
+        for check in self.checks:
+            if (check.opening and not case.opening) or case.table.is_off(check.rule):
+                continue
+            if check.check(order, case) is not None or case.warnings is not None:
+                return None
+        return case.reservation()
+
     def _plan(self, table: Table) -> Plan:
         """Which rules to run under these limits: those that are off by name are not even asked."""
         live = [check for check in self.checks if not table.is_off(check.rule)]
@@ -150,7 +201,7 @@ class RiskChain:
 
         Goes into the OrderRouted or ReplaceRequested of the same turn.
         """
-        return self._last.reservation() if self._last is not None else None
+        return self._last.reservation() if self._last is not None else self._passed
 
     def estimate(self, order: Order, view: View) -> Reservation:
         """What to set aside for an order that nobody asked about: one found at the broker (OrderAdopted)."""

@@ -70,12 +70,14 @@ class Table:
         "spread",
         "stale_warn",
         "trade_age",
+        "usual",
     )
 
     def __init__(self, bounds: dict[str, Bound], names: dict[str, Names], off: frozenset[str]) -> None:
         self.bounds = bounds
         self.names = names
         self.run: Any = None  # which rules matter under these limits: the chain's note (`bridge.risk.chain.Plan`)
+        self.usual: Any = None  # the numbers of the one pass over a plain order (`bridge.risk.usual`); False: unfit
         self.off = off
         # without an age nothing is fresh, without a width no quote is narrow: what is off here refuses, never passes
         self.quote_age = self.ns("PX.quote_age")
