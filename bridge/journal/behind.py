@@ -60,21 +60,27 @@ class WriteThrough:
             next_seq += 1
         if faults.armed:
             faults.point("journal.append")
-        promise, chain = self._promise, self._chain
+        promise, chain, last_seq = self._promise, self._chain, next_seq - 1
         try:
             if chain.full(time):
                 self._roll(time)
-            write_all(self._file, chain.lay(records, next_seq - 1, promise.flushed))
+            data = chain.lay(records, last_seq, promise.flushed)
+            if faults.armed:
+                write_all(self._file, data)
+            else:
+                written = self._file.write(data)
+                if written != len(data):
+                    write_all(self._file, data[written:])
         except OSError as error:
             promise.fail(f"writing the journal failed: {error}")
             raise JournalError(promise.failed) from error
         if faults.armed:
             faults.point("journal.written")
         self.limit = limit  # after the write: the thread grants what it finds here once it has flushed
-        if next_seq <= self._granted:
-            promise.durable = next_seq - 1
+        if last_seq < self._granted:
+            promise.durable = last_seq
             if promise.head is not None:
-                promise.head.write(next_seq - 1)
+                promise.head.write(last_seq)
         if not self._flush_asked:
             self._flush_asked = True
             self._worker.submit(self._flush_behind, self._delay)

@@ -30,11 +30,13 @@ MakeHeading = Callable[[datetime, int], Heading]
 class Chain:
     """Where the next line goes. Belongs to the loop: it is decided there what is written, whoever writes it."""
 
-    __slots__ = ("_bytes", "_day_end", "before", "began", "crc", "offset", "seq")
+    __slots__ = ("_bytes", "_day_end", "_durable", "_end", "before", "began", "crc", "offset", "seq")
 
     def __init__(self, segment_bytes: int, now: datetime) -> None:
         self._bytes = segment_bytes
         self._day_end = end_of_day(now)
+        self._durable = 0  # what the last end line said, and its text: many batches share one flush
+        self._end = b".0"
         self.before = 0  # bytes of all segments before this one
         self.began = 0  # `seq` before this segment
         self.seq = 0
@@ -54,17 +56,23 @@ class Chain:
 
     def lay(self, records: list[bytes], last_seq: int, durable: int) -> bytes:
         """The lines of one batch."""
-        crc = self.crc
-        lines = []
-        for record in records:
-            body = b" " + record
+        if durable != self._durable:
+            self._durable, self._end = durable, b".%d" % durable
+        end, crc = self._end, self.crc
+        if len(records) == 1:  # most batches: one formatting
+            body = b" " + records[0]
             crc = crc32(body, crc)
-            lines.append(b"%08x%b\n" % (crc, body))
-        body = b".%d" % durable
-        crc = crc32(body, crc)
-        lines.append(b"%08x%b\n" % (crc, body))
-        data = b"".join(lines)
-        self.crc = crc
+            self.crc = crc32(end, crc)
+            data = b"%08x%b\n%08x%b\n" % (crc, body, self.crc, end)
+        else:
+            lines = []
+            for record in records:
+                body = b" " + record
+                crc = crc32(body, crc)
+                lines.append(b"%08x%b\n" % (crc, body))
+            self.crc = crc32(end, crc)
+            lines.append(b"%08x%b\n" % (self.crc, end))
+            data = b"".join(lines)
         self.seq = last_seq
         self.offset += len(data)
         return data

@@ -245,7 +245,7 @@ class FileJournal:
             if entry.seq != seq:
                 raise ValueError(f"entry {entry.seq} where {seq} is next")
             records.append(encode(entry))
-            if entry.event.__class__ is Reserved:
+            if type(entry.event) is Reserved:
                 reserved = True
             seq += 1
         if records:

@@ -8,6 +8,8 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -22,7 +24,7 @@ _NOT_LOCAL = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "lus
 class WritableFile(Protocol):
     """One open file, written from where it stands."""
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes, /) -> int:
         """Write some of `data`, tell how many bytes. Raises OSError."""
         ...
 
@@ -89,16 +91,13 @@ def read_exactly(file: BinaryIO, count: int) -> bytes:
 
 
 class DiskFile:
-    """A file descriptor."""
+    """A file descriptor. `write` is write(2) and nothing around it: every batch goes through it."""
 
-    __slots__ = ("_fd",)
+    __slots__ = ("_fd", "write")
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-
-    def write(self, data: bytes) -> int:
-        """write(2)."""
-        return os.write(self._fd, data)
+        self.write: Callable[[bytes], int] = partial(os.write, fd)
 
     def flush(self) -> None:
         """fdatasync(2); lets other threads run meanwhile."""
