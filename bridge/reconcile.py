@@ -11,9 +11,8 @@ from typing import TypedDict
 import msgspec
 
 from bridge.desk import Desk
-from bridge.interfaces import Fence
 from bridge.orders.events import BreakFound, Event, Mode, OrderAdopted, PositionAdopted, Request, Source
-from bridge.orders.order import ZERO, Order
+from bridge.orders.order import ZERO, Order, PendingReplace
 from bridge.orders.reports import (
     Absent,
     Acknowledged,
@@ -45,27 +44,56 @@ def _about(broker: str, order: Order) -> _About:
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """The outcome of a comparison: reports to feed back in this order, orders the broker did not list, and breaks."""
+    """The outcome of a comparison: reports to feed back in this order, orders the broker did not list, listed orders
+    that nobody here knows, and the executions of those. `doubtful` are orders that changed while the broker was asked.
+    """
 
     reports: tuple[Report, ...]
     missing: tuple[Order, ...]
     unknown: tuple[BrokerOrder, ...]
+    strange: tuple[Executed, ...]
+    doubtful: frozenset[int]
 
 
-def compare(desk: Desk, broker: str, listed: Sequence[BrokerOrder], executions: Sequence[Executed]) -> Compared:
-    """Executions first (a fill explains most differences), then every listed order, then what is not listed."""
-    reports: list[Report] = [msgspec.structs.replace(each, source=Source.RECON) for each in executions]
+def compare(
+    desk: Desk, broker: str, listed: Sequence[BrokerOrder], executions: Sequence[Executed], upto: int
+) -> Compared:
+    """Executions first (a fill explains most differences), then every listed order, then what is not listed.
+
+    `upto` is the newest entry when the broker was asked. Of an order that changed since, the list may tell what was
+    before: nothing follows from it, the next run will know. Executions are facts whenever they are told.
+    """
+    reports: list[Report] = []
     unknown: list[BrokerOrder] = []
     seen: set[int] = set()
+    doubtful: set[int] = set()
     for theirs in listed:
         order = desk.blotter.by_broker(broker, theirs.broker_client_id, theirs.broker_order_id)
         if order is None:
             unknown.append(theirs)
             continue
         seen.add(order.order_id)
-        reports.extend(listed_order(broker, order, theirs))
-    missing = tuple(order for order in desk.blotter.at_broker(broker) if order.order_id not in seen)
-    return Compared(tuple(reports), missing, tuple(unknown))
+        if order.last_seq > upto:
+            doubtful.add(order.order_id)
+        else:
+            reports.extend(listed_order(broker, order, theirs))
+    told, strange = parted(executions, unknown)
+    missing = tuple(
+        order for order in desk.blotter.at_broker(broker) if order.order_id not in seen and order.order_id <= upto
+    )
+    return Compared((*told, *reports), missing, tuple(unknown), tuple(strange), frozenset(doubtful))
+
+
+def parted(executions: Sequence[Executed], unknown: Sequence[BrokerOrder]) -> tuple[list[Executed], list[Executed]]:
+    """The executions, those of unknown listed orders apart: they belong to nobody until their order is adopted."""
+    client_ids = {each.broker_client_id for each in unknown if each.broker_client_id is not None}
+    order_ids = {each.broker_order_id for each in unknown}
+    told: list[Executed] = []
+    strange: list[Executed] = []
+    for each in executions:
+        theirs = each.broker_client_id in client_ids or each.broker_order_id in order_ids
+        (strange if theirs else told).append(msgspec.structs.replace(each, source=Source.RECON))
+    return told, strange
 
 
 def listed_order(broker: str, order: Order, theirs: BrokerOrder) -> Iterable[Report]:
@@ -74,7 +102,7 @@ def listed_order(broker: str, order: Order, theirs: BrokerOrder) -> Iterable[Rep
     if not order.accepted:
         yield Acknowledged(**ids, broker_order_id=theirs.broker_order_id)
     pending = order.pending_replace
-    if pending is not None and same_terms(theirs, pending.order_qty, pending.price, pending.stop_px):
+    if pending is not None and replaced_already(order, pending, theirs):
         yield Replaced(
             broker=broker,
             broker_client_id=theirs.broker_client_id,
@@ -91,6 +119,16 @@ def listed_order(broker: str, order: Order, theirs: BrokerOrder) -> Iterable[Rep
             stop_px=theirs.stop_px,
             text="terms at the broker differ",
         )
+
+
+def replaced_already(order: Order, pending: PendingReplace, theirs: BrokerOrder) -> bool:
+    """Does the listing prove that a replace under way was executed: by its own id, or by terms that the order did not
+    have before? One that changes neither quantity nor price shows in no list.
+    """
+    if theirs.broker_client_id == pending.broker_client_id != order.broker_client_id:
+        return True
+    before = same_terms(theirs, order.order_qty, order.price, order.stop_px)
+    return not before and same_terms(theirs, pending.order_qty, pending.price, pending.stop_px)
 
 
 def same_terms(theirs: BrokerOrder, qty: Decimal | None, price: Decimal | None, stop_px: Decimal | None) -> bool:
@@ -120,19 +158,17 @@ def found(broker: str, order: Order, theirs: BrokerOrder) -> Iterable[Report]:
         yield Expired(**ids, text="found expired at the broker")
 
 
-def not_found(broker: str, order: Order, fence: Fence, lists: int, old: bool) -> Iterable[Report]:
-    """The broker says that it does not know the order. `lists` = how many lists, `settle` apart, agreed so far; `old` =
-    older than max_order_age. Whether that proves absence depends on the fence (DURABILITY section 7).
+def not_found(broker: str, order: Order, *, proven: bool) -> Iterable[Report]:
+    """The broker says that it does not know the order. Whether that proves its absence is the caller's to say: it
+    depends on the fence (DURABILITY section 7).
     """
     ids = _about(broker, order)
-    if order.accepted:
-        # It was there and is gone without a word: cancelled, as row X7 has it, once two lists agree.
-        if lists >= 2 or fence is Fence.EXCLUSIVE_SESSION:
-            yield Canceled(**ids, reason=ExecRestatementReason.OTHER, text="no longer at the broker")
-        return
-    if fence is Fence.EXCLUSIVE_SESSION or lists >= 2:
+    if proven and order.accepted:
+        # it was there and is gone without a word: cancelled, as row X7 has it
+        yield Canceled(**ids, reason=ExecRestatementReason.OTHER, text="no longer at the broker")
+    elif proven:
         yield Absent(**ids, text="the broker has never had it")
-    elif order.unknown is not Request.SUBMIT:
+    elif not order.accepted and order.unknown is not Request.SUBMIT:
         yield NoAnswer(**ids, request=Request.SUBMIT, text="not listed by the broker, absence is not proven yet")
 
 
@@ -169,18 +205,21 @@ def adopt(desk: Desk, broker: str, theirs: BrokerOrder, order_id: int) -> OrderA
     )
 
 
-def position_breaks(desk: Desk, broker: str, theirs: Sequence[BrokerPosition]) -> list[Event]:
-    """Positions that differ, per account and symbol of this broker."""
-    accounts = {name for name, terms in desk.accounts.items() if terms.broker == broker}
-    held = {(each.account, each.symbol): each.qty for each in theirs}
-    ours = {
-        (position.account, position.symbol): position.qty
-        for account in accounts
-        for position in desk.blotter.positions(account)
-    }
+def held(desk: Desk, broker: str) -> dict[tuple[str, str], Decimal]:
+    """Our positions with this broker, by account and symbol."""
+    accounts = (name for name, terms in desk.accounts.items() if terms.broker == broker)
+    return {(each.account, each.symbol): each.qty for name in accounts for each in desk.blotter.positions(name)}
+
+
+def position_breaks(
+    desk: Desk, broker: str, theirs: Sequence[BrokerPosition], moved: Collection[tuple[str, str]] = ()
+) -> list[Event]:
+    """Positions that differ, per account and symbol of this broker; not those that `moved` while it was asked."""
+    listed = {(each.account, each.symbol): each.qty for each in theirs}
+    ours = held(desk, broker)
     breaks: list[Event] = []
-    for account, symbol in sorted(held.keys() | ours.keys()):
-        mine, other = ours.get((account, symbol), Decimal(0)), held.get((account, symbol), Decimal(0))
+    for account, symbol in sorted((listed.keys() | ours.keys()).difference(moved)):
+        mine, other = ours.get((account, symbol), ZERO), listed.get((account, symbol), ZERO)
         if mine != other:
             breaks.append(
                 BreakFound(
@@ -243,12 +282,16 @@ def adopt_positions(
     return found
 
 
-def fill_breaks(desk: Desk, broker: str, listed: Sequence[BrokerOrder]) -> list[Event]:
-    """Orders of which the broker has filled another quantity than its executions gave us."""
+def fill_breaks(desk: Desk, broker: str, listed: Sequence[BrokerOrder], doubtful: Collection[int] = ()) -> list[Event]:
+    """Orders of which the broker has filled another quantity than its executions gave us; not the `doubtful`, of which
+    the list may be older than what we know.
+    """
     breaks: list[Event] = []
     for theirs in listed:
         order = desk.blotter.by_broker(broker, theirs.broker_client_id, theirs.broker_order_id)
-        if order is not None and order.cum_qty != theirs.cum_qty and not order.external:
+        if order is None or order.external or order.order_id in doubtful:
+            continue
+        if order.cum_qty != theirs.cum_qty:
             breaks.append(
                 BreakFound(
                     broker=broker,

@@ -6,7 +6,7 @@ refused (ADAPTERS A.2, A.8).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -17,10 +17,10 @@ from bridge import reconcile
 from bridge.desk import Desk, utc
 from bridge.engine import Engine
 from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Clock, Fence
-from bridge.orders.events import BreakFound, Entry, Event, PositionAdopted, Reconciled, Reservation
+from bridge.orders.events import BreakFound, Entry, Event, PositionAdopted, Reconciled, Request, Reservation
 from bridge.orders.identity import is_ours
 from bridge.orders.order import Order, adopted
-from bridge.orders.reports import BrokerOrder, BrokerPosition
+from bridge.orders.reports import BrokerOrder, BrokerPosition, NoAnswer
 from bridge.unanswered import Unanswered
 
 log = structlog.get_logger("bridge.reconciler")
@@ -30,6 +30,9 @@ LOOK_BACK = timedelta(hours=36)
 
 AFTER_LOGIN = frozenset({"start", "reconnect"})
 """Runs that follow a fresh login, so that nothing of an older connection is under way any more."""
+
+UNASKED = frozenset({"timer", "unknown outcome"})
+"""Runs that come by themselves, again and again."""
 
 IN_FLIGHT = 5.0
 """Seconds during which an unanswered submit is under way rather than missing, except after a login."""
@@ -84,47 +87,63 @@ class Reconciler:
     async def _run(self, broker: str, trigger: str, accept: Acceptance | None) -> Reconciled:
         adapter = self._adapters[broker]
         engine, desk = self._engine, self._engine.desk
-        began = self._clock.monotonic()
+        login = trigger in AFTER_LOGIN
+        began, upto = self._clock.monotonic(), desk.blotter.seq
         own = [name for name, terms in desk.accounts.items() if terms.broker == broker]
         new = [name for name in own if reconcile.untraded(desk, name)]
         since = reconcile_since(engine, self._clock)
         # the list first: an order that ends between the two questions shows in the executions, not the other way round
         listed = await adapter.open_orders()
         executions = await adapter.executions(since)
+        held = reconcile.held(desk, broker)
         positions = await adapter.positions()
         statements = await adapter.accounts()
-        compared = reconcile.compare(desk, broker, listed, executions)
+        # from here to the breaks nothing is awaited, so nothing else can happen in between
+        moved = {key for key, qty in reconcile.held(desk, broker).items() if held.get(key) != qty}
+        compared = reconcile.compare(desk, broker, listed, executions, upto)
         for report in compared.reports:
             engine.on_report(report)
+        waiting = [theirs for theirs in compared.unknown if self._unclaimed(theirs, trigger)]
         for theirs in compared.unknown:
-            if self._unclaimed(theirs, trigger):
-                continue
-            self.adopt(broker, theirs)
-        if compared.unknown:
-            # their executions, which belonged to nobody before
-            for execution in executions:
-                engine.on_report(execution)
-        looked_up: list[BrokerOrder] = []
-        now = utc(self._clock.utc_ns())
-        for order in compared.missing:
-            if trigger not in AFTER_LOGIN and (now - order.received).total_seconds() < IN_FLIGHT:
-                continue
-            theirs_now = await adapter.find(order)
-            if theirs_now is not None:
-                looked_up.append(theirs_now)
-            self._conclude(adapter, order, theirs_now, began)
-        self._repeat_cancels(adapter)
-        await self._unanswered.settle(adapter, listed, login=trigger in AFTER_LOGIN)
-        if trigger in AFTER_LOGIN:
-            self._settle_replaces(adapter, listed)
+            if theirs not in waiting:
+                self.adopt(broker, theirs)
+        for execution in reconcile.parted(compared.strange, waiting)[0]:
+            engine.on_report(execution)
         for statement in statements:
             desk.state_account(statement)
         self._take_over(broker, positions, new, accept)
         breaks: list[Event] = [
-            *reconcile.fill_breaks(desk, broker, [*listed, *looked_up]),
-            *reconcile.position_breaks(desk, broker, positions),
+            *reconcile.fill_breaks(desk, broker, listed, compared.doubtful),
+            *reconcile.position_breaks(desk, broker, positions, moved),
         ]
+        absent = {order.order_id for order in compared.missing}
+        for order_id in [each for each in self._absent if each not in absent and self._at(each, broker)]:
+            del self._absent[order_id]  # listed again, or ended: absence is counted anew
+        for order in compared.missing:
+            age = (utc(self._clock.utc_ns()) - order.received).total_seconds()
+            if login or age >= IN_FLIGHT:
+                breaks += await self._look_up(adapter, order, began, login=login)
+        self._repeat_cancels(adapter)
+        await self._unanswered.settle(adapter, listed, login=login)
+        if login:
+            self._settle_replaces(adapter, listed, compared.doubtful)
         return self._finish(broker, trigger, breaks, len(listed), len(executions), len(positions))
+
+    def _at(self, order_id: int, broker: str) -> bool:
+        order = self._engine.desk.blotter.order(order_id)
+        return order is None or order.broker == broker
+
+    async def _look_up(self, adapter: BrokerAdapter, asked: Order, began: float, *, login: bool) -> list[Event]:
+        """Ask for one order that was not listed and conclude; the breaks that shows."""
+        blotter = self._engine.desk.blotter
+        upto = blotter.seq
+        theirs = await adapter.find(asked)
+        order = blotter.order(asked.order_id)
+        changed = order is not None and order.last_seq > upto
+        if changed and theirs is not None:
+            return []  # it moved while the broker was asked: the next run will know
+        self._conclude(adapter, asked, theirs, began, login=login)
+        return reconcile.fill_breaks(self._engine.desk, adapter.name, [theirs] if theirs is not None else [])
 
     def _finish(
         self, broker: str, trigger: str, breaks: list[Event], orders: int, executions: int, positions: int
@@ -148,8 +167,8 @@ class Reconciler:
         self.breaks[broker] = found
         self.finished[broker] = self._clock.monotonic()
         self.results = [*self.results[-99:], result]
-        if fresh or changed or trigger != "timer":
-            # a timer run that finds what the last one found has nothing to tell
+        if fresh or changed or trigger not in UNASKED:
+            # a run that nobody asked for and that finds what the last one found has nothing to tell
             self._engine.record(*fresh, result)
         return result
 
@@ -164,10 +183,9 @@ class Reconciler:
         if trigger in AFTER_LOGIN:
             log.warning("order held until its client claims it", symbol=theirs.symbol, id=client_id)
             unclaimed[client_id] = theirs
-            return True
-        if client_id in unclaimed:
-            del unclaimed[client_id]
-        return False
+        elif trigger == "timer":
+            unclaimed.pop(client_id, None)
+        return client_id in unclaimed
 
     def adopt(self, broker: str, theirs: BrokerOrder) -> None:
         """Keep an order that nobody here sent as external; one that is known by now is left alone."""
@@ -211,7 +229,9 @@ class Reconciler:
 
         self._engine.turn(work)
 
-    def _conclude(self, adapter: BrokerAdapter, asked: Order, theirs: BrokerOrder | None, began: float) -> None:
+    def _conclude(
+        self, adapter: BrokerAdapter, asked: Order, theirs: BrokerOrder | None, began: float, *, login: bool
+    ) -> None:
         """What the targeted answer means for an order that was not listed."""
         engine = self._engine
         order = engine.desk.blotter.order(asked.order_id)
@@ -230,26 +250,44 @@ class Reconciler:
         if adapter.fence is Fence.IDEMPOTENT_ID and not order.accepted and age < self._max_order_age and len(seen) == 1:
             # the broker refuses an id that it has ever known: sending again cannot double (DURABILITY section 7)
             log.info("submitting again", broker=adapter.name, order_id=order.order_id)
-            adapter.submit(order)
+            self._ask(adapter.submit, order, Request.SUBMIT)
             return
-        old = age >= self._max_order_age
-        for report in reconcile.not_found(adapter.name, order, adapter.fence, len(seen), old):
+        # a login ends what was under way before it; what was sent since may be under way still
+        proven = len(seen) >= 2 or (login and adapter.fence is Fence.EXCLUSIVE_SESSION)
+        if proven:
+            del self._absent[order.order_id]
+        for report in reconcile.not_found(adapter.name, order, proven=proven):
             engine.on_report(report)
+
+    def _ask(self, call: Callable[[Order], None], order: Order, request: Request) -> None:
+        """Ask the adapter for something; when that breaks bytes may have left, so the outcome is unknown."""
+        try:
+            call(order)
+        except Exception as error:  # noqa: BLE001 - whatever broke
+            text = f"{type(error).__name__}: {error}"
+            self._engine.on_report(
+                NoAnswer(broker=order.broker, broker_client_id=order.broker_client_id, request=request, text=text)
+            )
 
     def _repeat_cancels(self, adapter: BrokerAdapter) -> None:
         """A cancel under way may have been lost: repeating it harms nothing."""
         for order in list(self._engine.desk.blotter.at_broker(adapter.name)):
             if order.pending_cancel is not None and order.accepted and order.pending_replace is None:
-                adapter.cancel(order)
+                self._ask(adapter.cancel, order, Request.CANCEL)
 
-    def _settle_replaces(self, adapter: BrokerAdapter, listed: Sequence[BrokerOrder]) -> None:
-        """With a fence, what the broker has not executed of our old connection by now it never will: a replace still
-        pending on an order that works its old terms is over.
+    def _settle_replaces(
+        self, adapter: BrokerAdapter, listed: Sequence[BrokerOrder], doubtful: Collection[int]
+    ) -> None:
+        """Where a login ends the older session, what the broker has not executed of it by now it never will: a replace
+        still pending on an order that works its old terms is over.
         """
+        if adapter.fence is not Fence.EXCLUSIVE_SESSION:
+            return
         working = {each.broker_client_id for each in listed}
         for order in list(self._engine.desk.blotter.at_broker(adapter.name)):
-            pending = order.pending_replace is not None and order.broker_client_id in working
-            if pending and adapter.fence is not Fence.NONE:
+            if order.pending_replace is None or order.order_id in doubtful:
+                continue
+            if order.broker_client_id in working:
                 self._engine.on_report(reconcile.replace_lost(adapter.name, order))
 
     async def settle_unknown(self) -> None:

@@ -1,7 +1,8 @@
 """Cancels and replaces whose answer a dead process was to hear: the adapter of the new one knows nothing of them.
 
 A replace is settled as a submit is, by its own id: found, the adapter tells what became of it; absence takes two
-answers `settle` apart where the broker has no fence (DURABILITY section 7). What waits on a filled order is too late.
+answers `settle` apart where no login ends what was under way (DURABILITY section 7). What waits on a filled order is
+too late.
 """
 
 from collections.abc import Sequence
@@ -39,8 +40,8 @@ class Unanswered:
             }
         working = {each.broker_client_id for each in listed}
         waiting = [order for order in blotter.at_broker(name) if order.broker_client_id in working]
-        if adapter.fence is not Fence.NONE:
-            waiting = []  # with a fence the reconciler itself concludes, after a login
+        if adapter.fence is Fence.EXCLUSIVE_SESSION:
+            waiting = []  # the reconciler itself concludes, after a login
         filled = [blotter.order(order_id) for order_id in self._filled.get(name, ())]
         for order in (*waiting, *filled):
             if order is not None and order.pending_replace is not None:
@@ -68,7 +69,7 @@ class Unanswered:
         times = self._absent.setdefault(client_id, [])
         if not times or asked - times[-1] >= adapter.settle:
             times.append(asked)
-        if found is None and adapter.fence is Fence.NONE and len(times) < 2:
+        if found is None and adapter.fence is not Fence.EXCLUSIVE_SESSION and len(times) < 2:
             return
         del self._absent[client_id]
         now = self._engine.desk.blotter.order(order.order_id)

@@ -57,6 +57,9 @@ def new_order(
     client_id = broker_client_id(session_id, event.cl_ord_id, event.transact_time.date())
     if broken is None and client_id in desk.unclaimed:
         return claim(desk, event, client_id)
+    if broken is None and desk.blotter.by_broker(event.broker, client_id, None) is not None:
+        text = f"the broker has had an order under the id of ClOrdID(11) {event.cl_ord_id} before"
+        broken = Rejection(ReasonCode.DUP_CLORDID, text)  # adopted: its journal entry was lost with the machine
     rejection = broken or refusal(desk, event, message, terms, risk)
     if rejection is not None:
         return (event, rejected(event.order_id, rejection, "validation" if rejection.rule is None else "risk"))

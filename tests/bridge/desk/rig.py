@@ -17,7 +17,7 @@ from bridge.brokers.router import Router
 from bridge.desk import AccountTerms, Desk
 from bridge.engine import Engine
 from bridge.gateway import Gateway
-from bridge.interfaces import Capabilities, Fence
+from bridge.interfaces import BrokerUnreachable, Capabilities, Fence
 from bridge.journal.memory import MemoryJournal
 from bridge.marketdata.quotes import QuoteBook
 from bridge.orders import reports
@@ -84,6 +84,81 @@ class ScriptedBroker:
         self.raises: Exception | None = None
         self.say: Any = None
         self._ids = 0
+        self.unreachable: str | None = None
+        self.questions: list[str] = []
+        self.meanwhile: dict[str, Any] = {}  # question → what happens while it is under way, once
+        self.listed: list[reports.BrokerOrder] = []
+        self.known: dict[str | None, reports.BrokerOrder] = {}  # what `find` knows besides, by our id
+        self.executed: list[reports.Executed] = []
+        self.held: list[reports.BrokerPosition] = []
+        self.stated: list[reports.BrokerAccount] = []
+
+    # --- questions ---------------------------------------------------------------------------------------------------
+
+    def _question(self, what: str) -> None:
+        self.questions.append(what)
+        if self.unreachable == what or self.unreachable == "all":
+            raise BrokerUnreachable(f"{what}: no answer")
+
+    def _happens(self, what: str) -> None:
+        work = self.meanwhile.pop(what, None)
+        if work is not None:
+            work()
+
+    async def open_orders(self) -> Sequence[reports.BrokerOrder]:
+        """As set in `listed`."""
+        self._question("open_orders")
+        answer = list(self.listed)
+        self._happens("open_orders")
+        return answer
+
+    async def executions(self, since: datetime) -> Sequence[reports.Executed]:
+        """As set in `executed`, those since then."""
+        self._question("executions")
+        answer = [each for each in self.executed if each.transact_time is None or each.transact_time >= since]
+        self._happens("executions")
+        return answer
+
+    async def positions(self) -> Sequence[reports.BrokerPosition]:
+        """As set in `held`."""
+        self._question("positions")
+        answer = list(self.held)
+        self._happens("positions")
+        return answer
+
+    async def accounts(self) -> Sequence[reports.BrokerAccount]:
+        """As set in `stated`."""
+        self._question("accounts")
+        return list(self.stated)
+
+    async def find(self, order: Order) -> reports.BrokerOrder | None:
+        """One of `known`, or of `listed`."""
+        self._question(f"find {order.order_id}")
+        by_id = {each.broker_client_id: each for each in self.listed} | self.known
+        answer = by_id.get(order.broker_client_id)
+        self._happens("find")
+        return answer
+
+    def shows(self, order: Order, broker_order_id: str = "B1", **changes: Any) -> reports.BrokerOrder:
+        """The order as the broker would list it; `changes` differ."""
+        return reports.BrokerOrder(
+            **{
+                "broker_client_id": order.broker_client_id,
+                "broker_order_id": order.broker_order_id or broker_order_id,
+                "account": order.account,
+                "symbol": order.symbol,
+                "side": order.side,
+                "ord_type": order.ord_type,
+                "time_in_force": order.time_in_force,
+                "order_qty": order.order_qty,
+                "price": order.price,
+                "stop_px": order.stop_px,
+                "cum_qty": order.cum_qty,
+                **changes,
+            }
+        )
+
+    # --- requests ----------------------------------------------------------------------------------------------------
 
     def submit(self, order: Order) -> None:
         """Remember it."""
