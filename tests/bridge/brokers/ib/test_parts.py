@@ -15,8 +15,11 @@ from bridge.brokers.ib.options import endpoint
 from bridge.brokers.ib.pacer import Lane, Pacer
 from bridge.orders.events import Mode
 from bridge.orders.reasons import ReasonCode
-from bridge.orders.reports import Canceled, Refused
+from bridge.orders.reports import Canceled, Executed, Refused
+from bridge.sandbox.ib_faults import How, On
 from fixspec.enums import Side
+from tests.bridge.brokers.ib.venue import IbVenue
+from tests.contract.venue import Orders
 
 # --- pace ------------------------------------------------------------------------------------------------------------
 
@@ -232,6 +235,22 @@ def test_a_wrong_option_is_told_with_its_key(options):
 def test_the_adapter_is_imported_without_the_library():
     code = "import sys; import bridge.brokers.ib, bridge.marketdata.ib; sys.exit('ib_async' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_it_runs_on_uvloop_through_a_drop_as_well(tmp_path):
+    uvloop = pytest.importorskip("uvloop")
+
+    async def rehearsal() -> None:
+        venue = IbVenue(tmp_path)
+        await venue.start()
+        orders = Orders(venue.symbol, venue.account, "ib")
+        venue.arm(On.PLACE, How.TAKEN_THEN_DROP)
+        await venue.sent(orders.new("buy", 1))
+        await venue.sent(orders.new("buy", 2))
+        assert sorted(r.last_qty for r in venue.told(Executed)) == [1, 2]
+        await venue.close()
+
+    uvloop.run(rehearsal())
 
 
 async def test_the_loop_is_never_held_up_by_a_submit(venue, orders):
