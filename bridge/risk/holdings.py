@@ -11,8 +11,7 @@ from decimal import ROUND_CEILING, Decimal
 from bridge.orders.events import Reservation
 from bridge.orders.order import EIGHT_PLACES, ZERO, Order
 from bridge.risk.counters import DAYS, Day
-from bridge.risk.members import BUY, DAY, STOP, STOP_LIMIT
-from fixspec.enums import SecurityType
+from bridge.risk.members import BUY, COMMON_STOCK, DAY, STOP, STOP_LIMIT
 
 ANY_PRICE = Decimal("Infinity")  # a market buy meets every offer
 SHOWN_AFTER_NS = 2_000_000_000  # a statement shows what the broker acknowledged this long before it
@@ -64,7 +63,8 @@ def meeting_px(order: Order) -> Decimal | None:
 
 def day_traded(order: Order) -> bool:
     """Whether its fills count as day trades: shares only (R28)."""
-    return order.security_type in (None, SecurityType.COMMON_STOCK) and order.multiplier == 1
+    kind = order.security_type
+    return (kind is None or kind is COMMON_STOCK) and order.multiplier == ONE
 
 
 class Line:
@@ -143,7 +143,10 @@ class Rates:
         if not qty:
             return NONE_OF_IT
         if qty == self.qty:
-            return money(self.value), money(self.margin), money(self.funds)
+            value, margin, funds = self.value, self.margin, self.funds
+            worth = money(value)
+            need = worth if margin is value else money(margin)
+            return worth, need, worth if funds is value else need if funds is margin else money(funds)
         part = qty / self.qty
         return money(self.value * part), money(self.margin * part), money(self.funds * part)
 
@@ -293,19 +296,34 @@ class AccountBook:
 
     def reckon(self, line: Line, now_ns: int, filled: bool) -> None:
         """Bring the money of a line and of the account in step with its quantity and rates."""
+        if not line.qty:
+            self._release(line, now_ns, filled)
+            return
         value, margin, funds = line.now.of(line.qty)
         if line.next is not None:
             value, margin, funds = map(max, (value, margin, funds), line.next.of(line.qty))
         self.value += value - line.value
         self.margin += margin - line.margin
         more = funds - line.funds
-        if more > 0:
+        if more > ZERO:
             line.fresh += more
             self.hidden += more
         elif more:
             self._take(line, -more, now_ns, filled)
         self.funds += more
         line.value, line.margin, line.funds = value, margin, funds
+
+    def _release(self, line: Line, now_ns: int, filled: bool) -> None:
+        """A line needs nothing any more."""
+        self.value -= line.value
+        self.margin -= line.margin
+        self.funds -= line.funds
+        hidden = line.acked + line.fresh
+        if filled and hidden:
+            self._spent.append((now_ns, hidden))  # as in `_take`
+        else:
+            self.hidden -= hidden
+        line.value = line.margin = line.funds = line.acked = line.fresh = ZERO
 
     def _take(self, line: Line, less: Decimal, now_ns: int, filled: bool) -> None:
         """A line needs less: first what statements show, then what they will, last what nobody has acknowledged."""

@@ -14,15 +14,18 @@ import msgspec
 
 from bridge.orders.events import (
     CancelRejected,
+    CancelRequested,
     DayOpened,
     Entry,
     LimitChanged,
+    MarkoutsTaken,
     OrderAccepted,
     OrderAdopted,
     OrderReceived,
     OrderReplaced,
     OrderRestated,
     OrderRouted,
+    OutcomeUnknown,
     PositionAdopted,
     ReplaceRequested,
     Scope,
@@ -30,13 +33,13 @@ from bridge.orders.events import (
     TradingResumed,
     TradingState,
 )
-from bridge.orders.order import Order
+from bridge.orders.order import ZERO, Order
 from bridge.orders.reasons import ReasonCode, Rejection
 from bridge.risk.counters import Bucket, Day, LookAlikes, Sizes
 from bridge.risk.day import DayRoll
 from bridge.risk.holdings import AccountBook, Holding, Line, Rates, day_traded, meeting_px, reserved_qty
 from bridge.risk.limits import Limits
-from bridge.risk.members import BUY
+from bridge.risk.members import ACCOUNT, BROKER, BUY, SESSION, SYMBOL
 from bridge.risk.proof import discrepancies
 from bridge.risk.states import States
 from bridge.risk.times import utc_ns
@@ -44,6 +47,8 @@ from bridge.risk.triggers import Triggers
 from fixspec.enums import CxlRejResponseTo
 
 LATCHES = frozenset({"R11", "R12"})  # halts by these last at least until the next trading day
+STEADY = frozenset({OrderRouted, OrderAccepted, OutcomeUnknown, MarkoutsTaken, CancelRequested})
+"""Events after which an order may execute no more and no less than before, at the same price."""
 BUSTABLE = 10_000  # filled orders whose value is remembered, in case a bust brings them back
 
 
@@ -61,7 +66,8 @@ class Portfolio:
         one_cancels_other: frozenset[str] = frozenset(),
     ) -> None:
         self.seq = 0
-        self._now = 0  # of the entry being folded, UTC ns
+        self._time: datetime | None = None  # of the entry being folded
+        self._now = 0  # the same, UTC ns
         self.limits = limits
         self.rolls = rolls or {}
         self.states = States()
@@ -102,15 +108,21 @@ class Portfolio:
         refusals and unknown outcomes need no cases of their own.
         """
         self.seq = entry.seq
-        self._now = utc_ns(entry.time)
+        time, event = entry.time, entry.event
+        if time is not self._time:  # the entries of one turn share it
+            self._time = time
+            self._now = utc_ns(time)
+        kind = type(event)
         if after is not None and after is not before:
-            self._moved(entry, before, after)
-            if before is not None and isinstance(entry.event, OrderRestated):
+            self._moved(kind, before, after)
+            if before is not None and kind is OrderRestated:
                 self._restated(entry, before, after)
-        fold = self._folds.get(type(entry.event))
+        fold = self._folds.get(kind)
         if fold is not None:
-            fold(entry, entry.event, after)
-        self.triggers.on_entry(entry, before, after, self._now)
+            fold(entry, event, after)
+        trigger = self.triggers.folds.get(kind)
+        if trigger is not None:
+            trigger(event, before, after, self._now)
 
     def _holding(self, account: str, symbol: str) -> Holding:
         key = (account, symbol)
@@ -120,23 +132,40 @@ class Portfolio:
             self.account(account).holdings.append(holding)
         return holding
 
-    def _moved(self, entry: Entry, before: Order | None, after: Order) -> None:
-        holding = self.holdings.get((after.account, after.symbol)) or self._holding(after.account, after.symbol)
+    def _moved(self, kind: type[Any], before: Order | None, after: Order) -> None:
+        line = self.lines.get(after.order_id)
+        if line is not None:
+            if kind in STEADY and before is not None and after.held is before.held:
+                line.order = after
+                return
+            holding = line.holding
+        else:
+            holding = self.holdings.get((after.account, after.symbol)) or self._holding(after.account, after.symbol)
         book = self.accounts[after.account]
-        filled = after.cum_qty - before.cum_qty if before is not None else after.cum_qty
+        filled = gained = after.cum_qty
+        if before is None:
+            cost = after.gross
+        else:
+            cost = ZERO
+            if before.cum_qty is not gained:
+                filled = gained - before.cum_qty
+            else:
+                filled = ZERO
+            if before.gross is not after.gross:
+                cost = after.gross - before.gross
+            if before.commission is not after.commission:
+                book.fees += after.commission - before.commission
         if filled:
             self._filled(book, holding, after, filled)
-        if before is None or before.gross is not after.gross:
-            cost = (after.gross - before.gross if before is not None else after.gross) * after.multiplier
-            if cost:
-                holding.paid += cost if after.side is BUY else -cost
-                self.touched[holding] = None
-        if before is not None and before.commission is not after.commission:
-            book.fees += after.commission - before.commission
-        line = self.lines.get(after.order_id)
+        if cost:
+            cost *= after.multiplier
+            holding.paid += cost if after.side is BUY else -cost
+            self.touched[holding] = None
         qty = reserved_qty(after)
         if line is None:
             if not qty:
+                if filled:
+                    book.pair(holding)
                 return
             line = self._opened(book, holding, after)
         line.order = after
@@ -146,9 +175,11 @@ class Portfolio:
         if qty != line.qty:
             holding.reserve(line, qty)
             self.touched[holding] = None
-            book.reckon(line, self._now, bool(filled))
+            if line.rated or line.next is not None:  # before risk has said what it is worth there is nothing to reckon
+                book.reckon(line, self._now, bool(filled))
             if not qty:
                 self._closed(book, holding, line)
+        book.pair(holding)
 
     def _filled(self, book: AccountBook, holding: Holding, order: Order, filled: Decimal) -> None:
         """A fill, or with a negative quantity a bust or correction, moves the position."""
@@ -156,18 +187,16 @@ class Portfolio:
         now = was + filled if order.side is BUY else was - filled
         holding.pos = now
         self.touched[holding] = None
-        if filled < 0:
-            book.pair(holding)
+        if filled < ZERO:
             return
         book.day.fills += 1
         if day_traded(order):
-            grows = not was or (was > 0) == (now > was)
+            grows = not was or (was > ZERO) == (now > was)
             if not grows and holding.opened_today:
                 book.day_trades += 1
                 holding.opened_today = False
-            if grows or (now and (was > 0) != (now > 0)):
+            if grows or (now and (was > ZERO) != (now > ZERO)):
                 holding.opened_today = True
-        book.pair(holding)
 
     def _opened(self, book: AccountBook, holding: Holding, order: Order) -> Line:
         link = order.cl_ord_link_id if self.linked(order) else None
@@ -181,7 +210,6 @@ class Portfolio:
         else:
             holding.sells += 1
         book.working += 1
-        book.pair(holding)
         return line
 
     def _closed(self, book: AccountBook, holding: Holding, line: Line) -> None:
@@ -191,7 +219,6 @@ class Portfolio:
             holding.sells -= 1
         book.working -= 1
         book.unvalued -= line.unvalued
-        book.pair(holding)
         order = line.order
         del self.lines[order.order_id]
         if order.closed is None:  # completely filled: a bust may bring it back
@@ -205,34 +232,38 @@ class Portfolio:
 
     def _routed(self, entry: Entry, event: OrderRouted, after: Order | None) -> None:
         assert after is not None
-        now = self._now
+        now, reserved = self._now, event.reserved
         book = self.account(after.account)
         book.broker = after.broker
-        self._value(book, after, Rates(event.reserved, after, reserved_qty(after)), now)
-        if event.reserved is not None and event.reserved.value is not None:
-            book.day.turnover += event.reserved.value
-        book.day.orders += 1
+        line = self.lines.get(after.order_id)
+        if line is not None:
+            self._value(book, line, Rates(reserved, after, reserved_qty(after)))
+        day = book.day
+        if reserved is not None and reserved.value is not None:
+            day.turnover += reserved.value
+        day.orders += 1
         self.lookalikes.add(terms(after), now)
         if after.order_qty is not None:
-            self.sizes.setdefault(after.strategy or after.session_id, Sizes()).add(after.order_qty)
+            strategy = after.strategy or after.session_id
+            sizes = self.sizes.get(strategy)
+            if sizes is None:
+                sizes = self.sizes[strategy] = Sizes()
+            sizes.add(after.order_qty)
 
     def _adopted(self, entry: Entry, event: OrderAdopted, after: Order | None) -> None:
         assert after is not None
-        now = self._now
         book = self.account(after.account)
-        self._value(book, after, Rates(event.reserved, after, reserved_qty(after)), now)
         line = self.lines.get(after.order_id)
         if line is not None:
-            book.acknowledged(line, now)
+            self._value(book, line, Rates(event.reserved, after, reserved_qty(after)))
+            book.acknowledged(line, self._now)
 
-    def _value(self, book: AccountBook, order: Order, rates: Rates, now_ns: int) -> None:
-        line = self.lines.get(order.order_id)
-        if line is not None:
-            book.unvalued -= line.unvalued
-            line.now = rates
-            line.rated = True
-            book.unvalued += line.unvalued
-            book.reckon(line, now_ns, filled=False)
+    def _value(self, book: AccountBook, line: Line, rates: Rates) -> None:
+        book.unvalued -= line.unvalued
+        line.now = rates
+        line.rated = True
+        book.unvalued += line.unvalued
+        book.reckon(line, self._now, filled=False)
 
     def _accepted(self, entry: Entry, event: OrderAccepted, after: Order | None) -> None:
         line = self.lines.get(event.order_id)
@@ -294,18 +325,22 @@ class Portfolio:
 
     def _message(self, now: int, session_id: str, account: str, symbol: str, broker: str) -> None:
         """One D or G: a token from each bucket that it falls into, if there is one."""
-        self._token(self.sessions, Scope.SESSION, session_id, now)
-        self._token(self.account_buckets, Scope.ACCOUNT, account, now)
-        self._token(self.symbols, Scope.SYMBOL, symbol, now)
+        self._token(self.sessions, SESSION, session_id, now)
+        self._token(self.account_buckets, ACCOUNT, account, now)
+        self._token(self.symbols, SYMBOL, symbol, now)
         if broker in self.limits.rated_brokers:
-            self._token(self.brokers, Scope.BROKER, broker, now)
+            self._token(self.brokers, BROKER, broker, now)
         if account:
             self.account(account).day.messages += 1
 
     def _token(self, buckets: dict[str, Bucket], scope: Scope, name: str, now: int) -> None:
-        bucket = self.bucket(buckets, scope, name, now)
-        if bucket is not None:
-            bucket.take(now)
+        limits = self.limits
+        bucket = buckets.get(name)
+        if bucket is None or bucket.version != limits.version or now >= limits.until:
+            bucket = self.bucket(buckets, scope, name, now)
+            if bucket is None:
+                return
+        bucket.take(now)
 
     def _state(self, entry: Entry, event: TradingHalted | TradingResumed, after: Order | None) -> None:
         self.states.on_entry(entry)

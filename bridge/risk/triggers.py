@@ -22,6 +22,7 @@ from bridge.orders.events import (
 from bridge.orders.order import Order
 from bridge.risk.counters import Window
 from bridge.risk.limits import Limits
+from bridge.risk.members import BUY, SESSION, STRATEGY
 from bridge.risk.states import SEVERITY, States
 from bridge.risk.times import utc_ns
 
@@ -29,7 +30,10 @@ Place = tuple[Scope, str]
 
 
 class Triggers:
-    """Windows of what happened, and the halts that follow from it."""
+    """Windows of what happened, and the halts that follow from it.
+
+    `folds` is what `on_entry` does per kind of event, with the event in the entry's place.
+    """
 
     def __init__(self, limits: Limits, states: States) -> None:
         self._limits = limits
@@ -37,7 +41,7 @@ class Triggers:
         self.windows: dict[tuple[str, ...], Window] = {}
         self.owners: dict[Place, set[tuple[str, ...]]] = {}
         self.due: dict[Place, TradingHalted] = {}
-        self._folds: dict[type[Any], Callable[[Any, Order | None, Order | None, int], None]] = {
+        self.folds: dict[type[Any], Callable[[Any, Order | None, Order | None, int], None]] = {
             OrderFilled: self._filled,
             OrderRejected: self._rejected,
             CancelRejected: self._change_refused,
@@ -48,7 +52,7 @@ class Triggers:
 
     def on_entry(self, entry: Entry, before: Order | None, after: Order | None, now: int) -> None:
         """Fold one entry, after `States` has folded it; `now` is its time, UTC ns."""
-        fold = self._folds.get(type(entry.event))
+        fold = self.folds.get(type(entry.event))
         if fold is not None:
             fold(entry.event, before, after, now)
 
@@ -64,7 +68,8 @@ class Triggers:
     def _filled(self, event: OrderFilled, before: Order | None, order: Order | None, now: int) -> None:
         assert order is not None
         place = owner(order)
-        self._count(order, "R19", place, ("R19", place[1], order.symbol, order.side.value), "fills", now)
+        side = "buy" if order.side is BUY else order.side.value
+        self._count(order, "R19", place, ("R19", place[1], order.symbol, side), "fills", now)
         if order.order_qty is not None and order.cum_qty > order.order_qty:
             text = f"order {order.order_id} is overfilled by {order.cum_qty - order.order_qty:f}"
             self._due((Scope.ACCOUNT, order.account), TradingState.REDUCE_ONLY, "overfill", text)
@@ -125,4 +130,4 @@ class Triggers:
 
 def owner(order: Order) -> Place:
     """Who is disabled for an order's behaviour: its strategy, or where it names none its session."""
-    return (Scope.STRATEGY, order.strategy) if order.strategy else (Scope.SESSION, order.session_id)
+    return (STRATEGY, order.strategy) if order.strategy else (SESSION, order.session_id)
