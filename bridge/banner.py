@@ -137,12 +137,12 @@ def _http(settings: Settings, started: Started) -> str:
     if not settings.http.enabled or started.http_port is None:
         return "off"
     scheme = "http" if settings.http.tls is None else "https"
-    paths = ["/healthz", "/readyz"]
+    paths = ["/v1", "/healthz", "/readyz"]
     if settings.metrics.enabled:
-        paths.insert(0, "/metrics")
+        paths.insert(1, "/metrics")
     if settings.marketdata.source == "push":
         paths.append("POST /v1/quotes")
-    return f"{scheme}://{settings.http.host}:{started.http_port} {' '.join(paths)}"
+    return f"{scheme}://{settings.http.host}:{started.http_port}/ console; {' '.join(paths)}"
 
 
 def _processes(settings: Settings) -> str:
