@@ -26,6 +26,7 @@ from sessions.interfaces import StoreFailed
 
 _HEAD = struct.Struct("<QQI")
 _CRC = struct.Struct("<I")
+_WHOLE_HEAD = struct.Struct("<QQII")
 _PREFIX = _HEAD.size + _CRC.size
 _PAGE = 4096
 _MAGIC = int.from_bytes(b"FXBSTOR1", "little")
@@ -173,8 +174,9 @@ class FileStore:
             raise ValueError(f"MsgSeqNum(34) {seq_num} is below the next one, {self._next_sender}")
         if not self._usable:
             raise StoreFailed("the store failed before")
-        head = _HEAD.pack(seq_num, origin, len(data))
-        record = head + _CRC.pack(crc32(data, crc32(head))) + data
+        length = len(data)
+        crc = crc32(_HEAD.pack(seq_num, origin, length) + data)
+        record = _WHOLE_HEAD.pack(seq_num, origin, length, crc) + data
         end = self._end
         count = self._count
         try:
@@ -184,14 +186,14 @@ class FileStore:
         except OSError as error:
             self._usable = False
             raise StoreFailed(f"writing {self._directory} failed: {error}") from error
-        if written != len(record):
+        if written != _PREFIX + length:
             self._usable = False
             with contextlib.suppress(OSError):  # the record is whole or it is not there; at open it is cut anyway
                 os.ftruncate(self._fd, end)
             raise StoreFailed(f"writing {self._directory} failed: only {written} of {len(record)} bytes")
-        index = self._index
-        index[2 * count] = seq_num
-        index[2 * count + 1] = end
+        index, position = self._index, 2 * count
+        index[position] = seq_num
+        index[position + 1] = end
         numbers = self._numbers
         base = self._base
         numbers[base + _COUNT] = self._count = count + 1
