@@ -1,8 +1,7 @@
 """The operators' side of paper accounts: what the paper broker holds, and beginning anew.
 
-A reset happens at the broker first: orders cancelled, positions dropped, new cash. Our book then takes the positions
-out by closing trades of orders that nobody here sent (`external`), at the price of the moment: every fold of the
-journal understands those, and nothing that was ever recorded is taken back.
+A reset happens at the broker first: orders cancelled, positions dropped, new cash. Our book then takes over that there
+are none (PositionAdopted), with who asked and why: no execution is invented, and nothing that was recorded is undone.
 """
 
 import asyncio
@@ -14,12 +13,10 @@ import structlog
 from bridge.brokers.paper.broker import PaperBroker
 from bridge.control_answers import PaperAccount, PaperHolding
 from bridge.engine import Engine
-from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Position
-from bridge.orders.reports import BrokerOrder, Executed
-from bridge.outputs.answers import mark_of
+from bridge.interfaces import BrokerAdapter, BrokerUnreachable
 from bridge.problems import refuse
+from bridge.reconcile import adopt_positions
 from bridge.reconciler import Reconciler
-from fixspec.enums import OrdType, Side
 
 log = structlog.get_logger("bridge.paper")
 
@@ -77,9 +74,11 @@ class PaperDesk:
             held = [each for each in await paper.positions() if each.account == account and each.qty]
             if held or self._desk.open_count(account):
                 raise refuse("conflict", f"{account} traded while it was reset: halt the account, then reset it again")
-            for position in list(self._desk.positions(account)):  # nothing awaited from here on: one turn of the loop
-                if position.qty:
-                    self._close(terms.broker, position)
+            self._engine.record(
+                *adopt_positions(
+                    self._desk, terms.broker, [], [account], who=who, reason=f"paper account reset: {reason}"
+                )
+            )
             for statement in await paper.accounts():
                 self._desk.state_account(statement)
             await self._reconciler.run(terms.broker, "paper reset")
@@ -94,31 +93,3 @@ class PaperDesk:
             if not self._desk.open_count(account):
                 return
             await asyncio.sleep(PAUSE)
-
-    def _close(self, broker: str, position: Position) -> None:
-        """One closing trade that the broker never saw, for it has dropped the position."""
-        name = f"RESET-{position.account}-{position.symbol}-{self._desk.next_seq}"
-        side = Side.SELL if position.qty > 0 else Side.BUY
-        qty, px = abs(position.qty), mark_of(self._desk, position)
-        order = BrokerOrder(
-            broker_client_id=None,
-            broker_order_id=name,
-            account=position.account,
-            symbol=position.symbol,
-            side=side,
-            ord_type=OrdType.MARKET,
-            order_qty=qty,
-        )
-        self._reconciler.adopt(broker, order)
-        self._engine.on_report(
-            Executed(
-                broker=broker,
-                broker_order_id=name,
-                broker_exec_id=name,
-                symbol=position.symbol,
-                side=side,
-                account=position.account,
-                last_qty=qty,
-                last_px=px,
-            )
-        )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from rich.text import Text
 
 from bridge.cli.output import ExitCode, console, fail
-from bridge.cli.remote import Remote
+from bridge.cli.remote import NotOverRest, Remote
 from bridge.control import NoAnswer, Unreachable, ask_once
 from bridge.control_commands import READS
 from bridge.problems import Problem, ProblemError
@@ -22,7 +22,10 @@ def ask(found: Settings | Remote, name: str, answer: type[T], /, *, within: floa
     """Run one command; on a refusal or without an answer say why and exit with the documented code."""
     with answered(found, changes=name not in READS):
         if isinstance(found, Remote):
-            return found.ask(name, answer, arguments, timeout=max(within, SECONDS))
+            try:
+                return found.ask(name, answer, arguments, timeout=within)
+            except NotOverRest as error:
+                fail(f"{error} is not taken over REST: run it where {found.url} is", ExitCode.USAGE)
         return ask_once(found.control_socket, name, answer, arguments, timeout=within)
     raise AssertionError("every branch has ended")
 

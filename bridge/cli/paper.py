@@ -60,13 +60,13 @@ def reset(
     context: typer.Context,
     account: str,
     cash: Annotated[str | None, typer.Option("--cash", help="What it begins with; absent means as configured.")] = None,
-    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is logged with your name.")] = "begin anew",
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Why; it is journalled with your name.")] = "begin anew",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Begin anew: cancel the account's orders, take its positions out, give it cash. Cannot be undone.
 
-    The journal keeps what was; the positions end by closing trades of external orders at the price of the moment.
+    The journal keeps what was; that there are no positions any more is taken over from the broker, with your reason.
     """
     found: Settings = context.obj
     amount = number("--cash", cash) if cash is not None else _configured(found, account)

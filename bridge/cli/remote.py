@@ -34,6 +34,10 @@ ORDER_FIELDS = (
 )
 
 
+class NotOverRest(Exception):
+    """The REST interface has no such command; the text names it."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """One request below /v1; `unpack` makes the answer's document what the command answers."""
 
@@ -56,10 +60,10 @@ class Remote:
         self._token = token
 
     def ask(self, name: str, answer: type[T], arguments: Mapping[str, Any], *, timeout: float) -> T:
-        """One of the engine's commands. Raises Unreachable, NoAnswer, ProblemError; LookupError for one it has not."""
+        """One of the engine's commands. Raises Unreachable, NoAnswer, ProblemError; NotOverRest for one it has not."""
         make = COMMANDS.get(name)
         if make is None:
-            raise LookupError(name)
+            raise NotOverRest(name)
         request = make(arguments)
         document, headers = self.send(request, timeout=timeout)
         if answer is OrderAnswer:
@@ -175,6 +179,12 @@ def _session(verb: str, *fields: str, method: str = "POST") -> Callable[[Mapping
     return make
 
 
+def _reconcile(arguments: Mapping[str, Any]) -> Request:
+    if arguments.get("accept_positions"):
+        raise NotOverRest("reconcile with --accept-positions")
+    return Request("POST", f"/brokers/{quote(arguments['broker'], safe='')}/reconcile")
+
+
 def _items(document: Any) -> Any:
     return document["items"]
 
@@ -193,7 +203,7 @@ COMMANDS: dict[str, Callable[[Mapping[str, Any]], Request]] = {
     "risk_limits": lambda _: Request("GET", "/risk/limits", unpack=_items),
     "risk_set": _limit,
     "market": lambda a: Request("GET", "/quotes", params={"symbols": ",".join(a["symbols"])}, unpack=_items),
-    "reconcile": lambda a: Request("POST", f"/brokers/{quote(a['broker'], safe='')}/reconcile"),
+    "reconcile": _reconcile,
     "session_disconnect": _session("disconnect"),
     "session_reset": _session("reset"),
     "session_next_numbers": _session("next-numbers", "next_in", "next_out"),

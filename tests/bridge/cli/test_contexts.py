@@ -162,6 +162,8 @@ def test_the_whole_desk_works_on_a_daemon_elsewhere(elsewhere):
     assert (broker["broker"], broker["state"]) == ("paper", "ready")
     assert float(json.loads(elsewhere("quotes", "AAPL", "--json").stdout)["bid"]) > 0
     assert "0 differences" in elsewhere("brokers", "reconcile", "paper").stdout
+    accept = ("brokers", "reconcile", "paper", "--accept-positions", "--reason", "split", "--yes")
+    assert elsewhere(*accept).returncode == 2
 
 
 def test_controls_work_on_a_daemon_elsewhere(elsewhere):

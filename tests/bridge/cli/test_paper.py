@@ -44,6 +44,16 @@ def test_a_reset_begins_anew_on_both_sides_and_leaves_no_difference(running):
     assert said.stdout.endswith("PAPER: 5,000.00 USD, no position, no order\n")
     assert rows(running.run("positions", "--csv").stdout) == []
     assert rows(running.run("orders", "--csv").stdout) == []
+    taken = [
+        json.loads(line)
+        for line in running.run("journal", "cat", "-t", "position_adopted", "--json").stdout.split("\n")
+        if line
+    ]
+    assert {(each["event"]["symbol"], each["event"]["was"]) for each in taken} == {("MSFT", "3"), ("KO", "-2")}
+    assert all("paper account reset" in each["event"]["reason"] for each in taken)
+    assert all(each["event"]["who"].startswith("cli:") for each in taken)
+    assert len(rows(running.run("fills", "--csv").stdout)) == 2
+    assert running.run("statement").returncode == 0
     reconciled = running.run("brokers", "reconcile", "paper")
     assert "0 differences" in reconciled.stdout
     refused = running.run("orders", "new", "buy", "SPY", "20", "--limit", "570")
