@@ -16,7 +16,7 @@ import structlog
 from bridge.interfaces import Clock
 from bridge.orders.market import Quote, QuoteSource, Tick, Trade
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.marketdata.alpaca")
 
 EXTRA = "Alpaca needs its client library: pip install fixbridge[alpaca]"
 ENDPOINT = "wss://stream.data.alpaca.markets"

@@ -24,7 +24,7 @@ from bridge.interfaces import BrokerUnreachable, Clock
 from bridge.orders.events import Mode
 from bridge.orders.market import Instrument, Quote, Tick, Trade
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.marketdata.ib")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BID_SIZE, BID, ASK, ASK_SIZE, LAST, LAST_SIZE = range(6)

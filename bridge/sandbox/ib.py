@@ -25,7 +25,7 @@ from bridge.sandbox.ib_faults import Fault, Faults, How, On
 from bridge.sandbox.ib_wire import Field, Frames, Listed, Placed
 from sessions.clock import SystemClock
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.sandbox.ib")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PER_SECOND = 50

@@ -35,7 +35,7 @@ from bridge.orders.reasons import ReasonCode
 from bridge.orders.reports import BrokerAccount, BrokerOrder, BrokerPosition, Executed, NoAnswer, Report
 from bridge.vitals import Histogram
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.alpaca")
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from bridge.orders.reasons import ReasonCode
 from bridge.orders.reports import CancelRefused, NoAnswer, Refused, ReplaceRefused, Report
 from fixspec.enums import CxlRejReason
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.alpaca")
 
 CANCEL_TRIES = 6
 GONE = frozenset({"filled", "canceled", "expired", "rejected"})

@@ -33,7 +33,7 @@ from bridge.orders.reports import (
 )
 from fixspec.enums import CxlRejReason, ExecRestatementReason
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.alpaca")
 
 FILLS = frozenset({"fill", "partial_fill"})
 SILENT = frozenset({"pending_new", "pending_cancel", "pending_replace", "calculated", "stopped"})

@@ -15,7 +15,7 @@ from bridge.brokers.ib.wire import Terms
 from bridge.orders.order import Order
 from fixspec.enums import Side
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.ib")
 
 KEPT = 20_000
 """Ended orders that are remembered, so that late words about them find them."""

@@ -42,7 +42,7 @@ from bridge.orders.reports import (
 )
 from fixspec.enums import CxlRejReason, TimeInForce
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.ib")
 
 MARGIN = timedelta(minutes=1)
 LOOKS = 3

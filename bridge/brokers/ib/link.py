@@ -17,7 +17,7 @@ from bridge.brokers.ib.questions import Questions
 from bridge.brokers.ib.tap import Hears, Tap
 from bridge.interfaces import BrokerUnreachable
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.ib")
 
 USER_TIMEOUT = 0.6
 """Share of `settle` after which unacknowledged bytes are given up (TCP_USER_TIMEOUT): a healed network must not

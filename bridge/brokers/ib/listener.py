@@ -36,7 +36,7 @@ from bridge.orders.reports import (
 )
 from fixspec.enums import CxlRejReason, ExecRestatementReason
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.ib")
 
 LIVING = frozenset({"PreSubmitted", "Submitted"})
 UNDER_WAY = frozenset({"PendingSubmit", "ApiPending", "PendingCancel"})

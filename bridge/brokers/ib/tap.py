@@ -14,7 +14,7 @@ import structlog
 
 from bridge.brokers.ib.questions import Questions
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.brokers.ib")
 
 LIVE = -1
 """Request id of what nobody asked for."""
