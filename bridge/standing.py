@@ -30,7 +30,7 @@ from bridge.risk.day import DayRoll
 from bridge.risk.limits import Limits, Row
 from bridge.risk.portfolio import Portfolio
 
-log = structlog.get_logger()
+log = structlog.get_logger("bridge.standing")
 
 OWN = frozenset({Opened, Reserved})
 """The journal's own facts: they say nothing about when anybody traded."""
