@@ -139,12 +139,12 @@ class ScriptedBroker:
         self._happens("find")
         return answer
 
-    def shows(self, order: Order, broker_order_id: str = "B1", **changes: Any) -> reports.BrokerOrder:
+    def shows(self, order: Order, broker_order_id: str | None = None, **changes: Any) -> reports.BrokerOrder:
         """The order as the broker would list it; `changes` differ."""
         return reports.BrokerOrder(
             **{
                 "broker_client_id": order.broker_client_id,
-                "broker_order_id": order.broker_order_id or broker_order_id,
+                "broker_order_id": broker_order_id or order.broker_order_id or "B1",
                 "account": order.account,
                 "symbol": order.symbol,
                 "side": order.side,
