@@ -22,16 +22,11 @@ class Stages:
         self._vitals = vitals
         self._journal = vitals.stage("journal")
         self._risk = vitals.stage("risk")
-        self._by_broker: dict[tuple[str, str], Histogram] = {}
+        self._to_wire: dict[str, Histogram] = {}  # each by broker
+        self._routes: dict[str, Histogram] = {}
+        self._to_ack: dict[str, Histogram] = {}
+        self._to_report: dict[str, Histogram] = {}
         self._sent: dict[int, int] = {}  # order → when it went to its broker
-
-    def stage(self, name: str, broker: str) -> Histogram:
-        """The histogram of a stage at a broker."""
-        key = (name, broker)
-        known = self._by_broker.get(key)
-        if known is None:
-            known = self._by_broker[key] = self._vitals.stage(name, broker)
-        return known
 
     def journalled(self, since: int, seq: int) -> None:
         """The batch has been handed to the journal."""
@@ -39,16 +34,22 @@ class Stages:
 
     def handed_over(self, since: int, order: Order | None, seq: int) -> None:
         """The order, or its refusal, is on its way: recv_to_wire."""
-        self.stage("recv_to_wire", order.broker if order is not None else "").observe(self.perf_ns() - since, seq)
+        broker = order.broker if order is not None else ""
+        stage = self._to_wire.get(broker) or self._begin(self._to_wire, "recv_to_wire", broker)
+        stage.observe(self.perf_ns() - since, seq)
 
     def routed(self, since: int, order: Order) -> None:
         """The adapter has taken the order: route."""
-        self.stage("route", order.broker).observe(self.perf_ns() - since, order.last_seq)
+        broker = order.broker
+        stage = self._routes.get(broker) or self._begin(self._routes, "route", broker)
+        stage.observe(self.perf_ns() - since, order.last_seq)
 
     def reported(self, since: int, order: Order | None, entry: Entry) -> None:
         """A broker's report has gone to the sinks: exec_to_report for executions."""
-        if order is not None and isinstance(entry.event, OrderFilled):
-            self.stage("exec_to_report", order.broker).observe(self.perf_ns() - since, entry.seq)
+        if order is not None and type(entry.event) is OrderFilled:
+            broker = order.broker
+            stage = self._to_report.get(broker) or self._begin(self._to_report, "exec_to_report", broker)
+            stage.observe(self.perf_ns() - since, entry.seq)
 
     def on_entry(self, entry: Entry, before: Order | None, after: Order | None) -> None:
         """Follow the engine: from OrderRouted to the broker's first word is wire_to_ack."""
@@ -59,7 +60,13 @@ class Stages:
             return
         sent = self._sent.pop(after.order_id, None)
         if sent is not None:
-            self.stage("wire_to_ack", after.broker).observe(self.perf_ns() - sent, entry.seq)
+            broker = after.broker
+            stage = self._to_ack.get(broker) or self._begin(self._to_ack, "wire_to_ack", broker)
+            stage.observe(self.perf_ns() - sent, entry.seq)
+
+    def _begin(self, stages: dict[str, Histogram], name: str, broker: str) -> Histogram:
+        stage = stages[broker] = self._vitals.stage(name, broker)
+        return stage
 
     def timed(self, risk: RiskLayer) -> RiskLayer:
         """The same risk layer, with its time counted."""

@@ -43,13 +43,14 @@ class Histogram:
     takes the unit of the bounds, nanoseconds for times.
     """
 
-    __slots__ = ("bounds", "counts", "exemplars", "total")
+    __slots__ = ("_seqs", "_values", "bounds", "counts", "total")
 
     def __init__(self, bounds: tuple[int, ...] = SECONDS_NS) -> None:
         self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0
-        self.exemplars: dict[int, tuple[int, int]] = {}
+        self._seqs = [0] * (len(bounds) + 1)  # of the exemplars, 0 for none
+        self._values = [0] * (len(bounds) + 1)
 
     def observe(self, value: int, seq: int = 0) -> None:
         """Count one value; `seq` is the entry it belongs to, 0 for none."""
@@ -57,7 +58,13 @@ class Histogram:
         self.counts[place] += 1
         self.total += value
         if seq:
-            self.exemplars[place] = (seq, value)
+            self._seqs[place] = seq
+            self._values[place] = value
+
+    @property
+    def exemplars(self) -> dict[int, tuple[int, int]]:
+        """(`seq`, value) last seen in each bucket, by its place; buckets that have seen none are left out."""
+        return {place: (seq, self._values[place]) for place, seq in enumerate(self._seqs) if seq}
 
     @property
     def count(self) -> int:
