@@ -132,6 +132,10 @@ class BrokerUnreachable(Exception):
     """A query got no answer: neither found nor proven absent. State stays as it is (ADAPTERS A.2)."""
 
 
+class Unprovable(BrokerUnreachable):
+    """The broker answers, but can no longer tell what became of this one order; others can be asked for."""
+
+
 class BrokerAdapter(Protocol):
     """One connection to one broker. Translates orders to calls and callbacks to reports; holds no order of record.
 

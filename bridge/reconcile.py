@@ -282,6 +282,19 @@ def adopt_positions(
     return found
 
 
+def doubt(order: Order, text: str) -> BreakFound:
+    """An order of which the broker can no longer say what became of it."""
+    return BreakFound(
+        broker=order.broker,
+        kind="outcome",
+        account=order.account,
+        symbol=order.symbol,
+        ours=order.ord_status.name,
+        order_id=order.order_id,
+        text=text,
+    )
+
+
 def fill_breaks(desk: Desk, broker: str, listed: Sequence[BrokerOrder], doubtful: Collection[int] = ()) -> list[Event]:
     """Orders of which the broker has filled another quantity than its executions gave us; not the `doubtful`, of which
     the list may be older than what we know.

@@ -16,7 +16,7 @@ import structlog
 from bridge import reconcile
 from bridge.desk import Desk, utc
 from bridge.engine import Engine
-from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Clock, Fence
+from bridge.interfaces import BrokerAdapter, BrokerUnreachable, Clock, Fence, Unprovable
 from bridge.orders.events import BreakFound, Entry, Event, PositionAdopted, Reconciled, Request, Reservation
 from bridge.orders.identity import is_ours
 from bridge.orders.order import Order, adopted
@@ -137,7 +137,11 @@ class Reconciler:
         """Ask for one order that was not listed and conclude; the breaks that shows."""
         blotter = self._engine.desk.blotter
         upto = blotter.seq
-        theirs = await adapter.find(asked)
+        try:
+            theirs = await adapter.find(asked)
+        except Unprovable as error:
+            # it keeps the outcome it has, which may be none, until a person knows better; the others go on
+            return [reconcile.doubt(asked, str(error))]
         order = blotter.order(asked.order_id)
         changed = order is not None and order.last_seq > upto
         if changed and theirs is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.desk import utc
-from bridge.interfaces import BrokerUnreachable, Fence
+from bridge.interfaces import BrokerUnreachable, Fence, Unprovable
 from bridge.orders.events import (
     BreakFound,
     CancelRejected,
@@ -173,6 +173,22 @@ async def test_no_answer_about_one_order_proves_nothing_about_it():
         await desk.compare("start")
     assert desk.now(lost).open
     assert desk.reconciler.finished == {}
+
+
+async def test_an_order_that_the_broker_can_no_longer_tell_of_is_a_break_and_holds_up_no_other():
+    desk = Desk(Fence.EXCLUSIVE_SESSION)
+    old, lost = desk.unanswered(), desk.unanswered()
+
+    def told_no_more() -> None:
+        raise Unprovable("of an earlier day")
+
+    desk.broker.meanwhile["find"] = told_no_more
+    await desk.compare("start")
+    (found,) = desk.reconciler.breaks["street"]
+    assert (found.kind, found.order_id, found.text) == ("outcome", old.order_id, "of an earlier day")
+    assert desk.now(old).open, "silence is no answer"
+    assert not desk.now(lost).open
+    assert "street" in desk.reconciler.finished
 
 
 async def test_orders_of_unknown_outcome_are_asked_about_until_the_broker_answers():

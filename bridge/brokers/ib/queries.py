@@ -17,7 +17,7 @@ from bridge.brokers.ib.link import Link
 from bridge.brokers.ib.listener import Listener
 from bridge.brokers.ib.questions import IbRefused
 from bridge.brokers.ib.tap import OrderStatus
-from bridge.interfaces import BrokerUnreachable, Clock
+from bridge.interfaces import BrokerUnreachable, Clock, Unprovable
 from bridge.orders.events import Source
 from bridge.orders.order import Order
 from bridge.orders.reports import BrokerAccount, BrokerOrder, BrokerPosition, Executed
@@ -107,7 +107,7 @@ class Queries:
         if fills:
             return self._by_fills(order, fills)
         if not order.accepted and order.received < self._midnight():
-            raise BrokerUnreachable("IB tells only what ended today, and this order is of an earlier day")
+            raise Unprovable("IB tells only what ended today, and this order is of an earlier day")
         return None
 
     def _is(self, order: Order, ref: str | None, perm: str | None) -> bool:
