@@ -6,7 +6,7 @@ was asked and says what the test makes it say, `rig.heard()` gives the messages 
 as dicts of tag → text.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -251,7 +251,9 @@ class Watcher:
 
 
 class Rig:
-    """See the module. `terms` are the session's; `sync` makes effects wait until `rig.journal.flush()`."""
+    """See the module. `terms` are the session's; `sync` makes effects wait until `rig.journal.flush()`; `adapter` makes
+    another broker than the scripted one, from quotes and clock: who asks for it starts it.
+    """
 
     def __init__(
         self,
@@ -259,17 +261,19 @@ class Rig:
         sync: bool = False,
         extra: Iterable[SessionTerms] = (),
         journal: MemoryJournal | None = None,
+        adapter: Callable[[QuoteBook, ManualClock], Any] | None = None,
         **terms: Any,
     ) -> None:
         self.clock = ManualClock(1_795_500_000_000_000_000)
         self.journal = journal or MemoryJournal(held=sync)
         self.risk = NoRisk()
-        self.broker = ScriptedBroker()
         self.quotes = QuoteBook()
+        self.broker = ScriptedBroker()
         self.watcher = Watcher()
         everyone = [SessionTerms(session_id="ALPHA", accounts=("ACC1",), **terms), *extra]
         self.terms = everyone[0]
-        adapters = {"street": self.broker}
+        self.adapter = self.broker if adapter is None else adapter(self.quotes, self.clock)
+        adapters = {"street": self.adapter}
         self.desk = Desk(
             blotter=Blotter(),
             quotes=self.quotes,
@@ -285,7 +289,7 @@ class Rig:
         self.fix = FixReports(everyone, self._tell)
         self.router = Router(adapters, self._said, self.clock.utc_ns)  # type: ignore[arg-type]
         self.feed = PositionFeed(self.desk, self._answer)
-        chain = RiskChain((), Portfolio(Limits("none")))
+        self.chain = chain = RiskChain((), Portfolio(Limits("none")))
         self.engine = Engine(
             desk=self.desk,
             journal=self.journal,
