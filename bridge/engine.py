@@ -316,16 +316,19 @@ class Engine:
         entries: list[Entry] = []
         for event in events:
             account = None
-            order_id = event.order_id if isinstance(event, OrderEvent) else 0
-            if order_id:
+            if isinstance(event, OrderEvent):
+                order_id = event.order_id
                 known = blotter.order(order_id)
                 account = known.account if known is not None else accounts.get(order_id)
-            if account is None:
+                if account is None:
+                    account = event_account(event)
+                    if account is not None and order_id:
+                        accounts[order_id] = account
+            else:
                 account = event_account(event)
-                if account is not None and order_id:
-                    accounts[order_id] = account
-            prev = 0
-            if account is not None:
+            if account is None:
+                prev = 0
+            else:
                 prev = previous.get(account) or blotter.account_seq(account)
                 previous[account] = seq
             entries.append(Entry(seq, time, event, prev))  # type: ignore[arg-type]

@@ -45,7 +45,9 @@ class Gate:
     def show(self, shown: Iterable[Shown]) -> None:
         """Take entries in journal order; what is durable already goes on in this turn."""
         self._held.extend(shown)
-        self.release(self._journal.durable)
+        durable = self._journal.durable
+        if self._held[0][0].seq <= durable:
+            self.release(durable)
 
     def release(self, durable: int) -> None:
         """Show the sinks everything up to `durable`, in order, then run what waited for it."""

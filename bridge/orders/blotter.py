@@ -48,13 +48,14 @@ from fixspec.enums import Side
 
 AVERAGE = Context(prec=15, rounding=ROUND_HALF_EVEN)  # what every border takes: at most 15 significant digits
 NO_WORKING = Working()
+BUY = Side.BUY
 DISTANT = datetime(1970, 1, 1, tzinfo=UTC)
 SILENT = frozenset({OrderRouted, MarkoutsTaken})  # no client is ever told of these
 
 
 def signed(side: Side, qty: Decimal) -> Decimal:
     """`qty` with the side's sign: + buy, − sell of any kind."""
-    return qty if side is Side.BUY else -qty
+    return qty if side is BUY else -qty
 
 
 def traded(position: Position, qty: Decimal, px: Decimal, multiplier: Decimal) -> Position:
@@ -142,6 +143,7 @@ class Blotter:
         self._inbound: dict[str, int] = {}
         self.sender_limits: dict[str, int] = {}  # session → MsgSeqNum(34) out that may be used below this
         self._order_folds: dict[type[Any], Callable[[Entry, Any, Order | None], Order | None]] = {
+            **dict.fromkeys(OrderEvent.__subclasses__(), self._changed),
             OrderReceived: self._received,
             OrderAdopted: self._adopted,
             DuplicateRefused: self._duplicate,
@@ -180,26 +182,39 @@ class Blotter:
             raise ValueError(f"entry {seq} after {self.seq}")
         self.seq = seq
         event = entry.event
-        before = after = None
-        if isinstance(event, OrderEvent):
-            before = self._orders.get(event.order_id)
-            after = self._order_folds.get(type(event), self._changed)(entry, event, before)
+        kind = type(event)
+        fold = self._order_folds.get(kind)
+        if fold is not None:
+            before = self._orders.get(event.order_id)  # type: ignore[union-attr]
+            after = fold(entry, event, before)
         else:
-            other = self._other_folds.get(type(event))
+            before = after = None
+            other = self._other_folds.get(kind)
             if other is not None:
                 other(entry, event)
-        account = after.account if after is not None else event_account(event)
-        if account is not None:
+        if after is not None:
+            account = after.account
             self._account_seq[account] = seq
-            if after is not None and type(event) not in SILENT:
+            if kind not in SILENT:
                 self._told[after.session_id, account] = seq
+        else:
+            named = event_account(event)
+            if named is not None:
+                self._account_seq[named] = seq
         return before, after
 
     def _received(self, entry: Entry, event: OrderReceived, before: Order | None) -> Order:
         order = received(entry, event)
-        self._ids[event.session_id, event.cl_ord_id] = event.order_id
-        self._inbound_seen(event.session_id, event.msg_seq_num)
-        self._keep(None, order)
+        session_id, order_id = event.session_id, event.order_id
+        self._ids[session_id, event.cl_ord_id] = order_id
+        if event.msg_seq_num >= self._inbound.get(session_id, 1):
+            self._inbound[session_id] = event.msg_seq_num + 1
+        qty = event.order_qty
+        if qty is not None and qty > ZERO:
+            self._orders[order_id] = order
+            self._reserve(None, order, ZERO, qty, False)
+        else:
+            self._keep(None, order)
         return order
 
     def _adopted(self, entry: Entry, event: OrderAdopted, before: Order | None) -> Order:
@@ -331,10 +346,14 @@ class Blotter:
     def _keep(self, before: Order | None, after: Order) -> None:
         """Store the order and move the sums of working orders by what changed."""
         self._orders[after.order_id] = after
-        was = before.reserved_qty if before is not None else ZERO
         now = after.reserved_qty
-        was_open = before is not None and before.open
-        if was != now or was_open != after.open or (before is not None and before.side is not after.side):
+        if before is None:
+            was, was_open = ZERO, False
+            changed = bool(now) or after.open
+        else:
+            was, was_open = before.reserved_qty, before.open
+            changed = was != now or was_open is not after.open or before.side is not after.side
+        if changed:
             self._reserve(before, after, was, now, was_open)
         if after.unknown is not None:
             self._unknown[after.order_id] = None
@@ -342,16 +361,17 @@ class Blotter:
             self._unknown.pop(after.order_id, None)
 
     def _reserve(self, before: Order | None, after: Order, was: Decimal, now: Decimal, was_open: bool) -> None:
-        key = (after.account, after.symbol)
+        account, is_open = after.account, after.open
+        key = (account, after.symbol)
         sums = self._working.get(key, NO_WORKING)
         buy, sell, buys, sells = sums.buy_qty, sums.sell_qty, sums.buy_orders, sums.sell_orders
         if before is not None and was_open:
-            if before.side is Side.BUY:
+            if before.side is BUY:
                 buy, buys = buy - was, buys - 1
             else:
                 sell, sells = sell - was, sells - 1
-        if after.open:
-            if after.side is Side.BUY:
+        if is_open:
+            if after.side is BUY:
                 buy, buys = buy + now, buys + 1
             else:
                 sell, sells = sell + now, sells + 1
@@ -359,8 +379,10 @@ class Blotter:
             self._working[key] = Working(buy, sell, buys, sells)
         else:
             self._working.pop(key, None)
-        mine = self._open.setdefault(after.account, {})
-        if after.open:
+        mine = self._open.get(account)
+        if mine is None:
+            mine = self._open[account] = {}
+        if is_open:
             mine[after.order_id] = None
         else:
             mine.pop(after.order_id, None)
