@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bridge.cli.book import released
+from bridge.cli.book import released, unreadable
 from bridge.cli.loading import Config, DataDir, Set, settings
 from bridge.cli.output import Csv, ExitCode, Form, Json, fail, form, moment, rows
 from bridge.cost_export import ParquetMissing, flat, page, write_csv, write_parquet
@@ -80,7 +80,7 @@ def collected(found: Settings, account: str | None, since: datetime | None, unti
         for entry in _entries(found):
             collecting.on_entry(entry, book.apply(entry))
     except JournalError as error:
-        fail(str(error))
+        unreadable(error)
     kept = {
         order_id: row
         for order_id, row in collecting.orders.items()
