@@ -155,9 +155,9 @@ def broker(spec: BrokerSpec, settings: Settings, clock: Clock, known: Instrument
 def notes(settings: Settings) -> list[str]:
     """What is configured and has no effect, for the banner."""
     return [
-        f"routing of {spec.name} is not used: {spec.broker.type} has no routes"
+        f"routing of {spec.name} is not used: {spec.broker.type} takes no routes from here"
         for spec in settings.brokers
-        if spec.broker.type in ("paper", "alpaca") and (spec.routing.default_route or spec.routing.symbol_routes)
+        if ":" not in spec.broker.type and (spec.routing.default_route or spec.routing.symbol_routes)
     ]
 
 

@@ -139,9 +139,10 @@ class Account:
             found = self.holdings[instrument.symbol] = Holding(instrument, self.rates[instrument.asset_class])
         return found
 
-    def fill(self, holding: Holding, qty: Decimal, px: Decimal, fee: Decimal, rate: Decimal) -> None:
-        """One signed execution: cash −= quantity × price × multiplier + fee; a future's moves by profit − fee."""
-        value = qty * px
+    def fill(self, holding: Holding, qty: Decimal, px: Decimal, value: Decimal, fee: Decimal, rate: Decimal) -> None:
+        """One signed execution, `value` = quantity × price: cash −= value × multiplier + fee; a future's moves by
+        profit − fee.
+        """
         realised = holding.trade(qty, px, value)
         change = realised if holding.future else -value * holding.instrument.multiplier
         requirement = abs(holding.qty) * px * holding.unit_margin

@@ -175,16 +175,19 @@ class State:
 
     def reserve(self, order: PaperOrder, need: Decimal | None = None) -> None:
         """Count an order's leaves as working, and the margin its opening part needs (worked out when not given)."""
-        account, market = self.accounts[order.account], self.markets[order.symbol]
-        instrument = market.instrument
+        account = self.accounts[order.account]
+        holding = account.holdings.get(order.symbol)
+        if need is None or holding is None:
+            market = self.markets[order.symbol]
+            instrument = market.instrument
+            holding = account.holding(instrument)
         if need is None:
             px = worst_price(market, order.price, order.stop_px, buy=order.buy)
             opening = account.opening(instrument, order.left, buy=order.buy)
             rate = self.rate(instrument.currency, account.currency) or ONE
-            need = opening * (px or ZERO) * account.holding(instrument).unit_margin * rate
+            need = opening * (px or ZERO) * holding.unit_margin * rate
         order.reserve = need
         account.reserved += need
-        holding = account.holding(instrument)
         if order.buy:
             holding.buying += order.left
         else:
@@ -289,7 +292,7 @@ class State:
         market = self.markets[order.symbol]
         account = self.accounts[order.account]
         qty, px, fee = record.qty, record.px, record.fee
-        holding = account.holding(market.instrument)
+        holding = account.holdings.get(order.symbol) or account.holding(market.instrument)
         order.executions += (Execution(record.at, qty, px, fee, record.made, record.rate, record.revision),)
         self._recent.append((record.at, record.no, record.execution))
         order.cum += qty
@@ -309,10 +312,13 @@ class State:
             if reserve:
                 release = reserve if not left else reserve * qty / order.left
                 account.reserved -= release
-                order.reserve = reserve - release
+                order.reserve = reserve - release if left else ZERO
             order.left = left
         if not record.carried:
-            account.fill(holding, qty if order.buy else -qty, px, fee, record.rate)
+            if order.buy:
+                account.fill(holding, qty, px, value, fee, record.rate)
+            else:
+                account.fill(holding, -qty, px, -value, fee, record.rate)
         level = record.level
         if level is not None:
             if self._restoring:
@@ -329,7 +335,7 @@ class State:
         """The opposite execution at the same price, without its fee."""
         holding = self.accounts[order.account].holding(self.markets[order.symbol].instrument)
         qty = -done.qty if order.buy else done.qty
-        self.accounts[order.account].fill(holding, qty, done.px, ZERO, done.rate)
+        self.accounts[order.account].fill(holding, qty, done.px, qty * done.px, ZERO, done.rate)
         order.cum -= done.qty
         order.gross -= done.qty * done.px
         if done.made:
@@ -342,7 +348,7 @@ class State:
         done.qty, done.px, done.revision = record.qty, record.px, record.revision
         holding = self.accounts[order.account].holding(self.markets[order.symbol].instrument)
         qty = done.qty if order.buy else -done.qty
-        self.accounts[order.account].fill(holding, qty, done.px, ZERO, done.rate)
+        self.accounts[order.account].fill(holding, qty, done.px, qty * done.px, ZERO, done.rate)
         order.cum += done.qty
         order.gross += done.qty * done.px
         if done.made:

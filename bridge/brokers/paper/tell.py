@@ -84,8 +84,17 @@ class Teller:
     # --- reports -----------------------------------------------------------------------------------------------------
 
     def _accepted(self, record: Accepted) -> Iterable[Report]:
-        order = self._state.orders[record.no]
-        return (self._acknowledged(order, record.at, held=self._held(order)),)
+        state = self._state
+        order = state.orders[record.no]
+        return (
+            reports.Acknowledged(
+                broker=self._broker,
+                broker_client_id=order.id,
+                broker_order_id=f"{state.book}-{record.no}",
+                transact_time=self.time(record.at),
+                held=not order.triggered if order.place is None else self._held(order),
+            ),
+        )
 
     def _acknowledged(self, order: PaperOrder, at: int | None, *, held: bool) -> Report:
         return reports.Acknowledged(
@@ -115,13 +124,15 @@ class Teller:
         return (self._acknowledged(self._state.orders[record.no], record.at, held=False),)
 
     def _filled(self, record: Filled) -> Iterable[Report]:
-        order = self._state.orders[record.no]
-        exec_id = f"{self._state.book}-{record.no}-{record.execution}"
+        state = self._state
+        order = state.orders[record.no]
+        order_id = f"{state.book}-{record.no}"
+        exec_id = f"{order_id}-{record.execution}"
         return (
             reports.Executed(
                 broker=self._broker,
                 broker_client_id=order.id,
-                broker_order_id=f"{self._state.book}-{record.no}",
+                broker_order_id=order_id,
                 transact_time=self.time(record.at),
                 broker_exec_id=exec_id,
                 exec_root=exec_id,

@@ -178,7 +178,7 @@ def test_what_a_broker_spec_says_of_execution_holds(tmp_path):
     )
     running = Running(tmp_path, "--config", str(spec))
     try:
-        assert "routing of desk is not used: paper has no routes" in running.log.read_text()
+        assert "routing of desk is not used: paper takes no routes from here" in running.log.read_text()
         asked = ("-c", str(spec))
         assert running.run("orders", *asked, "new", "buy", "AAPL", "1").returncode == 2
         assert running.run("orders", *asked, "new", "buy", "AAPL", "1", "--limit", "220").returncode == 0
