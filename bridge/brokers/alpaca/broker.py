@@ -20,11 +20,11 @@ from bridge.brokers.alpaca.budget import Budget, Use
 from bridge.brokers.alpaca.door import Door
 from bridge.brokers.alpaca.endpoints import check_key, endpoints
 from bridge.brokers.alpaca.flows import Flows
+from bridge.brokers.alpaca.follow import FollowUp
 from bridge.brokers.alpaca.hours import NEW_YORK, Calendar
 from bridge.brokers.alpaca.listener import Listener
 from bridge.brokers.alpaca.queries import Queries
 from bridge.brokers.alpaca.rest import Headers, Lane, Latency, Rest
-from bridge.brokers.alpaca.seen import Seen
 from bridge.brokers.alpaca.stream import Stream
 from bridge.brokers.alpaca.wire import Json, Unreadable, json_object
 from bridge.interfaces import BrokerUnreachable, Clock, Fence
@@ -40,13 +40,9 @@ log = structlog.get_logger("bridge.brokers.alpaca")
 T = TypeVar("T")
 
 LANES = {Use.CANCEL: Lane.CANCEL, Use.ORDER: Lane.ORDER, Use.READ: Lane.READ}
-CATCH_UP = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Waits between questions for executions that an order's status shows and no list has yet."""
 CALENDAR_AHEAD = timedelta(days=7)
 CALENDAR_EVERY = 6 * 3600.0
 WARM_EVERY = 25.0
-LONGEST_QUIET = 30.0
-UNSEEN_UNTIL_MUTE = 2
 
 
 class AlpacaBroker:
@@ -100,16 +96,12 @@ class AlpacaBroker:
         self.settle = settle
         self.budget = Budget(requests_per_minute)
         self._timeouts = (connect_timeout, read_timeout)
-        self._quiet = quiet
         self._order_patience, self._read_patience = order_patience, read_patience
         self._backoff, self._ping = backoff, ping
         self._one_door = one_door
         self.on_reconnected: Callable[[], Awaitable[Any]] | None = None
         self._report: Callable[[Report], None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._catching: set[str] = set()
-        self._asking: set[str] = set()
-        self._timers: set[asyncio.TimerHandle] = set()
         self._rest: Rest | None = None
         self._stream: Stream | None = None
         self._door: Door | None = None
@@ -118,11 +110,25 @@ class AlpacaBroker:
         self._down: str | None = "not started"
         self._comparing: str | None = None
         self._blocked: str | None = None
-        self._unseen = 0  # facts in a row that only questions brought, while the stream told nothing
         self._calendar = Calendar()
         self.queries = Queries(name, account, self._get)
+        self._follow = FollowUp(
+            name,
+            queries=self.queries,
+            listener=lambda: self.listener,
+            executed=self._executed,
+            spawn=self._spawn,
+            active=lambda: self._rest is not None,
+            mute=self._mute,
+            quiet=quiet,
+        )
         self.listener = Listener(
-            name, account, say=self._say, missing=self._missing, ask=self._ask, clock=clock.monotonic
+            name,
+            account,
+            say=self._say,
+            missing=self._follow.missing,
+            ask=self._follow.ask,
+            clock=clock.monotonic,
         )
         self.flows = Flows(
             name,
@@ -131,7 +137,7 @@ class AlpacaBroker:
             listener=self.listener,
             say=self._say,
             refused=self._refused,
-            watch=self._watch,
+            watch=self._follow.watch,
             clock=clock.monotonic,
             settle=settle,
             first_look=min(0.25, quiet),
@@ -233,9 +239,7 @@ class AlpacaBroker:
             await self._stream.stop()
         if self._comparison is not None:
             self._comparison.cancel()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._follow.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -430,7 +434,7 @@ class AlpacaBroker:
     # --- the stream ---------------------------------------------------------------------------------------------------
 
     def _up(self) -> None:
-        self._unseen = 0
+        self._follow.told()
         self._comparing = "comparing with the broker"
         self._down = None
         self._compare()
@@ -456,13 +460,16 @@ class AlpacaBroker:
             except BrokerUnreachable as error:
                 self._comparing = f"not compared with the broker yet: {error}"
                 log.warning("not compared", broker=self._name, error=str(error))
+            except Exception as error:
+                self._comparing = f"the comparison with the broker failed: {error}"
+                log.exception("comparison failed", broker=self._name)
             await asyncio.sleep(wait)
             wait = min(wait * 2, self._backoff[1])
         self._comparing = None
         self._compared.set()
 
     def _heard(self, data: dict[str, Any]) -> None:
-        self._unseen = 0
+        self._follow.told()
         try:
             self.listener.update(data)
         except Exception:
@@ -476,95 +483,11 @@ class AlpacaBroker:
         log.error("frame not understood", broker=self._name, frame=frame)
         self._compare()
 
-    # --- following up -------------------------------------------------------------------------------------------------
-
-    def _missing(self, seen: Seen) -> None:
-        if seen.id not in self._catching and self._rest is not None:
-            self._catching.add(seen.id)
-            self._spawn(self._catch_up(seen), "alpaca catch-up")
-
-    async def _catch_up(self, seen: Seen) -> None:
-        """Fetch the executions that an order's status shows and the stream did not tell."""
-        try:
-            for wait in CATCH_UP:
-                await asyncio.sleep(wait)
-                if self.listener.covered(seen):
-                    break
-                try:
-                    since = wire.moment(seen.created)
-                    if since is None:
-                        body = await self.queries.order(seen.id)
-                        since = wire.moment(body.get("created_at") or body.get("submitted_at"))
-                    if since is None:
-                        raise Unreadable("an order without its time")
-                    rows = [row for row in await self.queries.rows(since) if row.order_id == seen.id]
-                    found = [self._executed(row, seen.client_id) for row in rows]
-                except (NoReply, Denied, Unreadable) as error:
-                    log.warning("no answer about executions", broker=self._name, order=seen.id, error=str(error))
-                    continue
-                self.listener.executions(found, [seen])
-                if self.listener.covered(seen):
-                    break
-            else:
-                log.error(
-                    "executions not found",
-                    broker=self._name,
-                    order=seen.id,
-                    filled=str(seen.filled_qty),
-                    executed=str(seen.executed),
-                )
-            self.listener.give_up(seen)
-        finally:
-            self._catching.discard(seen.id)
-
-    def _ask(self, seen: Seen) -> None:
-        self._spawn(self._asked(seen, tries=5), "alpaca question")
-
-    async def _asked(self, seen: Seen, tries: int = 1) -> None:
-        """Ask for an order's state; once at a time."""
-        if seen.id in self._asking or self._rest is None:
-            return
-        self._asking.add(seen.id)
-        try:
-            for attempt in range(tries):
-                if attempt:
-                    await asyncio.sleep(self._quiet * 2**attempt)
-                try:
-                    self.listener.body(await self.queries.order(seen.id), Source.RECON)
-                    return
-                except (NoReply, Denied, Unreadable) as error:
-                    log.warning("no answer about an order", broker=self._name, order=seen.id, error=str(error))
-        finally:
-            self._asking.discard(seen.id)
-
-    def _watch(self, seen: Seen) -> None:
-        """The broker has taken a request: ask, ever less often, until its outcome has been told."""
-        self._later(self._quiet, seen)
-
-    def _later(self, wait: float, seen: Seen) -> None:
-        loop, heard = asyncio.get_running_loop(), seen.heard
-
-        def due() -> None:
-            self._timers.discard(timer)
-            if seen.waits and self._rest is not None:
-                self._spawn(self._quiet_for(wait, seen, heard), "alpaca quiet order")
-
-        timer = loop.call_later(wait, due)
-        self._timers.add(timer)
-
-    async def _quiet_for(self, wait: float, seen: Seen, heard: int) -> None:
-        before = seen.progress
-        await self._asked(seen)
-        if seen.progress != before and seen.heard == heard and self._down is None:
-            self._unseen += 1
-            log.warning("the stream did not tell what a question brought", broker=self._name, order=seen.id)
-            if self._unseen >= UNSEEN_UNTIL_MUTE and self._stream is not None:
-                self._unseen = 0
-                self.mute_streams += 1
-                self._down = "the order stream tells nothing"
-                await self._stream.renew()
-        if seen.waits:
-            self._later(min(2 * wait, LONGEST_QUIET), seen)
+    async def _mute(self) -> None:
+        if self._stream is not None and self._down is None:
+            self.mute_streams += 1
+            self._down = "the order stream tells nothing"
+            await self._stream.renew()
 
     # --- around it ----------------------------------------------------------------------------------------------------
 
