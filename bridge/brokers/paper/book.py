@@ -95,7 +95,11 @@ class FileBook:
 
     def append(self, records: Iterable[Record]) -> None:
         """One copy into the map. OSError when the disk has no room, before anything is copied."""
-        data = b"".join([b"%08x %b\n" % (crc32(line), line) for line in map(ENCODE, records)])
+        lines = []
+        for record in records:
+            line = ENCODE(record)
+            lines.append(b"%08x %b\n" % (crc32(line), line))
+        data = b"".join(lines)
         end = self._length + len(data)
         if end > self._room:
             self._grow(len(data))
