@@ -151,7 +151,7 @@ class Daemon:
         )
         self.chain: RiskChain = assembly.risk(settings, self.standing.portfolio)
         self.risk_watch = Watch(self.chain)
-        stages = Stages(self.vitals, time.perf_counter_ns)
+        self.stages = stages = Stages(self.vitals, time.perf_counter_ns)
         self.chain.time_rules(lambda rule, ns: self.vitals.rule(rule).duration.observe(ns), stages.perf_ns)
         self.fix = FixReports(terms, self._tell)
         self.router = Router(self.adapters, lambda said: self.engine.on_report(said), self.clock.utc_ns, stages=stages)
@@ -197,7 +197,7 @@ class Daemon:
         self.acceptor = Acceptor(
             [each.config(fix.comp_id) for each in settings.sessions],
             store,
-            Gateway(self.engine, self._answer, self, self.feed, self.instruments),
+            Gateway(self.engine, self._answer, self, self.feed, self.instruments, self.stages),
             self.clock,
             host=fix.host,
             port=fix.port,
@@ -205,6 +205,7 @@ class Daemon:
             admission=fix.admission(),
             wire=self.wire,
             next_target=self._next_inbound,
+            on_read=self.stages.read,
         )
 
     def _when_durable(self, call: Callable[[], None]) -> None:

@@ -137,7 +137,7 @@ class Engine:
 
     def _new_order(self, session_id: str, header: Header, message: NewOrderSingle) -> None:
         desk, stages = self.desk, self._stages
-        began = stages.perf_ns() if stages is not None else 0
+        began = stages.since() if stages is not None else 0
         desk.count_message(session_id)
         met = arrival(desk.quotes.quote(message.symbol), desk.now_ns, desk.quote_max_age_ns)
         order_id = desk.next_seq

@@ -18,6 +18,7 @@ from bridge.orders.order import Order
 from bridge.orders.terms import SessionKind, SessionTerms
 from bridge.outputs import answers, queries
 from bridge.outputs.position_feed import PositionFeed
+from bridge.stages import Stages
 from fixspec.enums import BusinessRejectReason, SubscriptionRequestType, TimeInForce
 from fixspec.messages import (
     BusinessMessageReject,
@@ -73,7 +74,9 @@ class Gateway:
         watcher: Watcher,
         feed: PositionFeed,
         instruments: Iterable[Instrument] = (),
+        stages: Stages | None = None,
     ) -> None:
+        self._stages = stages
         self.feed = feed
         self._instruments = instruments
         self._engine = engine
@@ -100,6 +103,9 @@ class Gateway:
         """One application message in sequence."""
         if faults.armed:
             faults.point("gateway.read")
+        stages = self._stages
+        if stages is not None:
+            stages.decoded()
         terms = self._desk.sessions[session_id]
         route = self._routes.get(type(message))
         if route is None:
@@ -110,6 +116,8 @@ class Gateway:
             self._refuse(session_id, header, BusinessRejectReason.NOT_AUTHORIZED, what, _ref_id(message))
         else:
             route(session_id, header, message)
+        if stages is not None:
+            stages.handled()
         if faults.armed:
             faults.point("gateway.handled")
 

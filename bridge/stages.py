@@ -22,11 +22,32 @@ class Stages:
         self._vitals = vitals
         self._journal = vitals.stage("journal")
         self._risk = vitals.stage("risk")
+        self._decode = vitals.stage("decode")
+        self._read = self._mark = 0  # when bytes of a session came in, and when the last message of them was done with
+        self._came = 0  # when the message being handled came in, 0 for none
         self._to_wire: dict[str, Histogram] = {}  # each by broker
         self._routes: dict[str, Histogram] = {}
         self._to_ack: dict[str, Histogram] = {}
         self._to_report: dict[str, Histogram] = {}
         self._sent: dict[int, int] = {}  # order → when it went to its broker
+
+    def read(self) -> None:
+        """Bytes of a session came in."""
+        self._read = self._mark = self.perf_ns()
+
+    def decoded(self) -> None:
+        """A message of them is whole, checked and in sequence: decode."""
+        self._came = self._read
+        if self._mark:
+            self._decode.observe(self.perf_ns() - self._mark)
+
+    def handled(self) -> None:
+        """The message is done with; what follows of the same bytes begins here."""
+        self._came, self._mark = 0, self.perf_ns()
+
+    def since(self) -> int:
+        """When the message being handled came in; now, for one that did not come by a session."""
+        return self._came or self.perf_ns()
 
     def journalled(self, since: int, seq: int) -> None:
         """The batch has been handed to the journal."""

@@ -66,8 +66,10 @@ class Acceptor:
         may_resend: ResendPolicy | None = None,
         next_target: Callable[[str], int] | None = None,
         admission: AdmissionLimits = AdmissionLimits(),  # noqa: B008 - frozen
+        on_read: Callable[[], None] | None = None,
     ) -> None:
         """`next_target(session_id)` is the journal's word on the next inbound number; the higher one counts.
+        `on_read` is called when bytes of a session come in, before they are looked at.
 
         ValueError for two sessions of one name or of the same CompIDs.
         """
@@ -83,6 +85,7 @@ class Acceptor:
         self._log = log if log is not None else structlog.get_logger("sessions.acceptor")
         self._wire = wire
         self._may_resend = may_resend
+        self._on_read = on_read
         self._next_target = next_target or (lambda _: 0)
         self._limits = admission
         self._admission = Admission(admission)
@@ -139,7 +142,7 @@ class Acceptor:
                     decoder=decoders[key],
                     next_target=self._next_target(config.name),
                 )
-                endpoint = Endpoint(session, self._application, self._loop, self._log, self._wire)
+                endpoint = Endpoint(session, self._application, self._loop, self._log, self._wire, self._on_read)
                 self._endpoints[config.name] = endpoint
                 self._by_comp_ids[config.id.sender_comp_id, config.id.target_comp_id] = endpoint
         except BaseException:

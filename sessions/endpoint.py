@@ -1,7 +1,7 @@
 """One session in a running process: it pumps a `Session`, tells the application, and knows its connection if any."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ class Endpoint:
     """Joins a session, the application and at most one connection. Everything happens in the loop's own turn."""
 
     __slots__ = (
-        "_application", "_limited", "_log", "_loop", "_pumping", "_reset_reason", "_throttled", "_tokens",
+        "_application", "_limited", "_log", "_loop", "_on_read", "_pumping", "_reset_reason", "_throttled", "_tokens",
         "_tokens_at", "_wire", "_work_due", "connection", "enabled", "name", "peer", "session",
     )  # fmt: skip
 
@@ -44,8 +44,10 @@ class Endpoint:
         loop: asyncio.AbstractEventLoop,
         log: Any,
         wire: WireLog | None,
+        on_read: Callable[[], None] | None = None,
     ) -> None:
         self.session = session
+        self._on_read = on_read
         self.name = session.config.name
         self.enabled = session.config.enabled
         self.connection: Connection | None = None
@@ -74,6 +76,8 @@ class Endpoint:
 
     def received(self, data: bytes) -> None:
         """Bytes from the peer."""
+        if self._on_read is not None:
+            self._on_read()
         if self._wire is not None:
             self._wire.write(self.name, "in", data, self.session.clock.utc_ns())
         self.session.receive_data(data)
