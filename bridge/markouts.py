@@ -8,6 +8,7 @@ samples are dropped.
 
 import heapq
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from bridge.orders.market import Quote
 from bridge.orders.order import Order
 from fixspec.enums import ArrivalSource, Side
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000_000
 LIMIT = 50_000
 TARDY = SECOND  # ns after which a look that comes too late is no sample of its horizon any more
@@ -145,4 +147,5 @@ class Markouts:
 
 
 def _ns(entry: Entry) -> int:
-    return round(entry.time.timestamp() * 1_000_000) * 1000
+    since = entry.time - EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds * 1000
