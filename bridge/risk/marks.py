@@ -47,12 +47,15 @@ class Marked:
         "short",
     )
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: Holding, sector: str = UNCLASSIFIED, currency: str = "") -> None:
         self.holding = holding
-        self.sector = UNCLASSIFIED
-        self.currency = ""
+        self.sector = sector
+        self.currency = currency
         self.good_until = 0
         self.long = self.short = self.gross = self.held = self.exit = self.margin = self.paid = ZERO
+
+
+NOTHING = Marked(Holding("", ""), "", "")
 
 
 class Totals:
@@ -185,51 +188,51 @@ class Marks:
 
     def _mark(self, totals: Totals, holding: Holding, view: View, later: list[tuple[int, str]] | None = None) -> None:
         """Take the holding out of the sums and put it back at its present price."""
-        symbol = holding.symbol
+        symbol, idle = holding.symbol, holding.idle
         old = totals.marked.pop(symbol, None)
-        if old is not None:
-            self._add(totals, old, -1)
-        totals.unpriced.pop(symbol, None)
-        if holding.idle and not holding.paid:
-            return
-        new = self._closed(holding, old, view) if holding.idle else self._value(holding, view)
-        if new is None:
-            totals.unpriced[symbol] = holding
-            return
-        totals.marked[symbol] = new
-        self._add(totals, new, 1)
-        item = (new.good_until, symbol)
-        if later is None:
-            heappush(totals.due, item)
-        else:
-            later.append(item)
-
-    def _add(self, totals: Totals, marked: Marked, sign: int) -> None:
-        sectors, currencies = totals.sectors, totals.currencies
-        if sign > 0:
-            totals.long += marked.long
-            totals.short += marked.short
-            totals.gross += marked.gross
-            totals.held += marked.held
-            totals.exit += marked.exit
-            totals.margin += marked.margin
-            totals.paid += marked.paid
-            sectors[marked.sector] = sectors.get(marked.sector, ZERO) + marked.gross
-        else:
-            totals.long -= marked.long
-            totals.short -= marked.short
-            totals.gross -= marked.gross
-            totals.held -= marked.held
-            totals.exit -= marked.exit
-            totals.margin -= marked.margin
-            totals.paid -= marked.paid
-            sectors[marked.sector] -= marked.gross
-        if marked.currency:
-            left = currencies.get(marked.currency, 0) + sign
-            if left:
-                currencies[marked.currency] = left
+        new: Marked | None = None
+        if not idle or holding.paid:
+            new = self._closed(holding, old, view) if idle else self._value(holding, view)
+            if new is None:
+                totals.unpriced[symbol] = holding
             else:
-                del currencies[marked.currency]
+                totals.marked[symbol] = new
+                if old is None or old.good_until != new.good_until:  # else it is due already
+                    item = (new.good_until, symbol)
+                    if later is None:
+                        heappush(totals.due, item)
+                    else:
+                        later.append(item)
+        if totals.unpriced and (new is not None or idle):
+            totals.unpriced.pop(symbol, None)
+        if old is not None or new is not None:
+            self._exchange(totals, old or NOTHING, new or NOTHING)
+
+    def _exchange(self, totals: Totals, old: Marked, new: Marked) -> None:
+        """Move the sums by the difference."""
+        totals.long += new.long - old.long
+        totals.short += new.short - old.short
+        totals.gross += new.gross - old.gross
+        totals.held += new.held - old.held
+        totals.exit += new.exit - old.exit
+        totals.margin += new.margin - old.margin
+        totals.paid += new.paid - old.paid
+        sectors = totals.sectors
+        if old.sector == new.sector:
+            sectors[new.sector] += new.gross - old.gross
+        else:
+            if old is not NOTHING:
+                sectors[old.sector] -= old.gross
+            if new is not NOTHING:
+                sectors[new.sector] = sectors.get(new.sector, ZERO) + new.gross
+        if old.currency != new.currency:
+            currencies = totals.currencies
+            if new.currency:
+                currencies[new.currency] = currencies.get(new.currency, 0) + 1
+            if old.currency:
+                currencies[old.currency] -= 1
+                if not currencies[old.currency]:
+                    del currencies[old.currency]
 
     def _closed(self, holding: Holding, old: Marked | None, view: View) -> Marked:
         """A holding that is flat still counts what it made or lost; it needs no price any more."""
@@ -263,26 +266,24 @@ class Marks:
         fx = ONE if home else view.fx_rate(product.currency, account)
         if fx is None:
             return None
-        marked = Marked(holding)
-        marked.sector = product.sector or UNCLASSIFIED
-        marked.currency = "" if home else product.currency
+        marked = Marked(holding, product.sector or UNCLASSIFIED, "" if home else product.currency)
         marked.good_until = ref.good_until
-        unit = product.multiplier * fx
-        marked.paid = holding.paid * fx
-        pos = holding.pos
+        unit, pos = product.multiplier if home else product.multiplier * fx, holding.pos
+        marked.paid = holding.paid if home else holding.paid * fx
         long, short = pos + holding.buy, pos - holding.sell
         value = unit * ref.price
-        marked.long = long * value
-        marked.short = short * value
-        marked.gross = max(abs(long), abs(short)) * value
+        marked.long = worth_long = long * value
+        marked.short = worth_short = short * value
+        # WL is never below WS, so the larger size is the larger of WL and −WS
+        marked.gross = worth_long if long >= -short else -worth_short
         if pos:
-            leaving = ref.bid if pos > 0 else ref.ask
-            marked.held = pos * value
-            marked.exit = pos * unit * leaving if leaving is not None else marked.held
+            leaving = ref.bid if pos > ZERO else ref.ask
+            marked.held = held = pos * value
+            marked.exit = pos * unit * leaving if leaving is not None else held
             contract = table.bounds.get("R10.margin")
             if contract is not None and product.asset_class is FUTURE:
                 marked.margin = abs(pos) * contract.block
             else:
                 cash = statement is not None and not statement.margin_account
-                marked.margin = abs(marked.held) * margin_rate(product.asset_class, pos < 0, cash, table)
+                marked.margin = abs(held) * margin_rate(product.asset_class, pos < ZERO, cash, table)
         return marked

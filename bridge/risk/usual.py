@@ -42,9 +42,9 @@ class Usual:
 
     __slots__ = (
         "after", "amount", "asset_class", "balance", "cash_gross", "collars", "concentration", "cross", "currency",
-        "day_trades", "drawdown", "expires", "fat_finger", "fee", "gross", "long", "lookalike_ns", "loss", "lot",
-        "marked", "max_qty", "min_qty", "most", "net", "orders", "passive", "position", "product", "rated_account",
-        "rated_session", "rated_symbol", "sector", "sector_name", "self_match", "short", "table", "tick", "turnover",
+        "day_trades", "drawdown", "expires", "exposure", "fat_finger", "fee", "gross", "long", "lookalike_ns", "loss",
+        "lot", "marked", "max_qty", "min_qty", "most", "net", "orders", "passive", "position", "product",
+        "rated_account", "rated_session", "rated_symbol", "sector", "sector_name", "self_match", "short", "table", "tick", "turnover",
         "unit", "value", "volume", "watched", "working", "working_symbol",
     )  # fmt: skip
 
@@ -111,6 +111,8 @@ class Usual:
         self.sector = upto("R14.unclassified" if self.sector_name == UNCLASSIFIED else "R14")
         self.net = upto("R15")
         self.gross, self.cash_gross = upto("R16"), upto("R16.cash")
+        # the gross sum is the largest of the four: below the least of their limits none of them speaks
+        self.exposure = min(self.concentration, self.sector, self.net, self.gross, self.cash_gross)
 
     def passes(self, order: Order, view: View, portfolio: Portfolio, marks: Marks) -> Reservation | None:
         """What to set aside for an order that every rule lets pass without a word; None when they must be asked.
@@ -323,16 +325,18 @@ class Usual:
         price_unit = ref * unit
         stake = (long if long >= short else short) * price_unit
         own = totals.marked.get(symbol)
-        if own is None:
-            more, net = stake, (totals.long + long * price_unit if buy else totals.short - short * price_unit)
-        else:
-            more = stake - own.gross
-            net = totals.long + long * price_unit - own.long if buy else totals.short - short * price_unit - own.short
+        more = stake if own is None else stake - own.gross
+        gross = totals.gross + more
+        if gross <= self.exposure * base:
+            return Reservation(price=worth, value=value, margin=margin, funds=funds)
+        net = totals.long + long * price_unit if buy else totals.short - short * price_unit
+        if own is not None:
+            net -= own.long if buy else own.short
         if (
             stake > self.concentration * base
             or totals.sectors.get(self.sector_name, ZERO) + more > self.sector * base
             or abs(net) > self.net * base
-            or totals.gross + more > (self.cash_gross if cash else self.gross) * base
+            or gross > (self.cash_gross if cash else self.gross) * base
         ):
             return None
         return Reservation(price=worth, value=value, margin=margin, funds=funds)
