@@ -268,7 +268,9 @@ async def compare(count: int) -> None:
     began, seq = time.perf_counter(), journal.next_seq
     await reconciler.run("street", "reconnect")
     spent = (time.perf_counter() - began) * 1e3
-    line(f"{count:,} open orders, none listed, each asked for (ms; entries)", f"{spent:.0f}", f"{journal.next_seq - seq}")
+    line(
+        f"{count:,} open orders, none listed, each asked for (ms; entries)", f"{spent:.0f}", f"{journal.next_seq - seq}"
+    )
 
 
 def apart(*arguments: str) -> None:

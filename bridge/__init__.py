@@ -1,0 +1,1 @@
+"""The daemon: decisions, risk, journal, brokers, outputs, command line."""

@@ -1,0 +1,1 @@
+"""One module per broker, and the router that calls them."""

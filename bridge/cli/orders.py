@@ -255,8 +255,7 @@ def number(what: str, text: str | None) -> Decimal | None:
 
 def _answer(found: Settings | Remote, answer: OrderAnswer, *, as_json: bool) -> None:
     """Print the order as the broker leaves it, or as it is when nothing came within two seconds."""
-    # a daemon elsewhere has waited for the broker's word itself
-    order = answer.order if isinstance(found, Remote) else _after_the_brokers_word(found, answer)
+    order = _asked_for(found, answer) if isinstance(found, Remote) else _after_the_brokers_word(found, answer)
     if as_json:
         print(msgspec.json.encode(order).decode())
         return
@@ -266,6 +265,15 @@ def _answer(found: Settings | Remote, answer: OrderAnswer, *, as_json: bool) -> 
         raise typer.Exit(ExitCode.REFUSED)
     if order.unknown is not None:
         fail("the broker has not answered; look at the order before you repeat anything", ExitCode.OUTCOME_UNKNOWN)
+
+
+def _asked_for(found: Remote, answer: OrderAnswer) -> OrderState:
+    """From a daemon elsewhere, which has waited for the broker's first word itself."""
+    state, deadline = answer.order, time.monotonic() + 2.0
+    while _unsettled(state) and time.monotonic() < deadline:
+        time.sleep(0.05)
+        state = msgspec.convert(found.get(f"orders/{state.order_id}"), OrderState, strict=False)
+    return state
 
 
 def _after_the_brokers_word(found: Settings, answer: OrderAnswer) -> OrderState:

@@ -57,7 +57,7 @@ class PaperBroker:
         fractional=True,
         short=True,
         extended_hours=True,
-        exec_insts=frozenset(instruction.value for instruction in EXEC_INSTS),
+        exec_insts=frozenset(instruction.wire.decode() for instruction in EXEC_INSTS),
         notes=("Simulated: fills are made from the market data, see docs/paper.md",),
     )
 

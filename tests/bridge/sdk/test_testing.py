@@ -51,6 +51,16 @@ async def away(live: PaperBridge, cents: int = 0) -> Decimal:
 
 
 @together
+async def test_paper_takes_a_post_only_order_and_refuses_one_that_would_trade(live: PaperBridge) -> None:
+    order = await live.buy("MSFT", "5", limit=await away(live, 7), exec_inst=["participate_do_not_initiate"], wait=5)
+    assert order.ord_status == "new"
+    await order.cancel()
+    ask = (await live.quotes("MSFT"))["MSFT"].quote.ask_px
+    crossing = await live.buy("MSFT", "5", limit=ask + 1, exec_inst=["participate_do_not_initiate"], wait=5)
+    assert crossing.ord_status == "rejected"
+
+
+@together
 async def test_what_comes_by_fix_is_seen_over_rest_and_the_other_way_round(live: PaperBridge) -> None:
     async with FixClient(port=live.fix_port) as client:
         await client.send(new_order_single("F-1", "MSFT", "buy", "10", price=await away(live), account="PAPER"))
