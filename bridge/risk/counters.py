@@ -4,7 +4,7 @@ Plain data with the one step that moves each; `bridge.risk.portfolio` drives the
 """
 
 from bisect import bisect_left, insort
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from decimal import Decimal
 
@@ -72,19 +72,15 @@ class LookAlikes:
     __slots__ = ("seen",)
 
     def __init__(self) -> None:
-        self.seen: dict[Hashable, int] = {}
+        self.seen: OrderedDict[Hashable, int] = OrderedDict()  # oldest first
 
     def add(self, terms: Hashable, now: int) -> None:
         """An order with these terms was sent; what is too old to matter is forgotten, oldest first."""
         seen = self.seen
-        seen.pop(terms, None)
         seen[terms] = now
-        oldest = now - LOOKALIKE_MEMORY_NS
-        for key in seen:
-            if seen[key] >= oldest:
-                break
-            del seen[key]
-            break
+        seen.move_to_end(terms)
+        if next(iter(seen.values())) < now - LOOKALIKE_MEMORY_NS:
+            seen.popitem(last=False)
 
     def last(self, terms: Hashable) -> int | None:
         """When it was last sent, or None."""

@@ -34,8 +34,12 @@ def reserved_qty(order: Order) -> Decimal:
     """
     if order.closed is not None or (order.done_for_day and order.time_in_force is DAY):
         return ZERO
-    if order.order_qty is not None:
-        return order.reserved_qty
+    qty = order.order_qty
+    if qty is not None:
+        if order.pending_replace is not None:
+            return order.reserved_qty
+        left = qty - order.cum_qty
+        return left if left > ZERO else ZERO
     if order.cash_order_qty is None:
         return ZERO
     left = order.cash_order_qty - order.gross * order.multiplier
@@ -99,7 +103,7 @@ class Line:
         self.qty = ZERO
         self.px: Decimal | None = None
         self.rated = False  # True once risk, or nobody, has said what it is worth
-        self.now = Rates()  # of the terms that stand
+        self.now = UNRATED  # of the terms that stand
         self.next: Rates | None = None  # of the terms asked for
         self.value = self.margin = self.funds = ZERO
         self.fresh = ZERO  # part of funds that the broker has not acknowledged
@@ -123,16 +127,18 @@ class Rates:
     __slots__ = ("funds", "known", "margin", "qty", "value")
 
     def __init__(self, reserved: Reservation | None = None, order: Order | None = None, qty: Decimal = ZERO) -> None:
+        if reserved is not None and (value := reserved.value) is not None and qty > ZERO:
+            margin, funds = reserved.margin, reserved.funds
+            self.known = True
+            self.qty = qty
+            self.value = value
+            self.margin = value if margin is None else margin
+            self.funds = value if funds is None else funds
+            return
         self.value = self.margin = self.funds = ZERO
         self.qty = ONE
         self.known = False
-        if reserved is not None and reserved.value is not None and qty > ZERO:
-            self.known = True
-            self.qty = qty
-            self.value = value = reserved.value
-            self.margin = value if reserved.margin is None else reserved.margin
-            self.funds = value if reserved.funds is None else reserved.funds
-        elif order is not None:
+        if order is not None:
             px = order.price if order.price is not None else order.stop_px
             if px is not None:
                 self.known = True
@@ -156,6 +162,9 @@ class Rates:
         rates.known, rates.qty = self.known, self.qty
         rates.value, rates.margin, rates.funds = self.value * factor, self.margin * factor, self.funds * factor
         return rates
+
+
+UNRATED = Rates()
 
 
 class Holding:

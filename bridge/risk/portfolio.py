@@ -5,6 +5,7 @@ They move by differences, never by loops, so a decision costs the same with one 
 Source: RISK-TCA sections 1 and 2.5.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, time
 from decimal import Decimal
@@ -82,7 +83,7 @@ class Portfolio:
         self.brokers: dict[str, Bucket] = {}
         self.lookalikes = LookAlikes()
         self.sizes: dict[str, Sizes] = {}
-        self.done: dict[int, Rates] = {}  # of filled orders, newest last
+        self.done: OrderedDict[int, Rates] = OrderedDict()  # of filled orders, newest last
         self._linked = one_cancels_other
         self._folds: dict[type[Any], Callable[[Entry, Any, Order | None], None]] = {
             OrderReceived: self._received,
@@ -114,9 +115,13 @@ class Portfolio:
             self._now = utc_ns(time)
         kind = type(event)
         if after is not None and after is not before:
-            self._moved(kind, before, after)
-            if before is not None and kind is OrderRestated:
-                self._restated(entry, before, after)
+            line = self.lines.get(after.order_id)
+            if line is not None and kind in STEADY and before is not None and after.held is before.held:
+                line.order = after
+            else:
+                self._moved(line, before, after)
+                if before is not None and kind is OrderRestated:
+                    self._restated(entry, before, after)
         fold = self._folds.get(kind)
         if fold is not None:
             fold(entry, event, after)
@@ -132,28 +137,18 @@ class Portfolio:
             self.account(account).holdings.append(holding)
         return holding
 
-    def _moved(self, kind: type[Any], before: Order | None, after: Order) -> None:
-        line = self.lines.get(after.order_id)
+    def _moved(self, line: Line | None, before: Order | None, after: Order) -> None:
         if line is not None:
-            if kind in STEADY and before is not None and after.held is before.held:
-                line.order = after
-                return
             holding = line.holding
         else:
             holding = self.holdings.get((after.account, after.symbol)) or self._holding(after.account, after.symbol)
         book = self.accounts[after.account]
-        filled = gained = after.cum_qty
         if before is None:
-            cost = after.gross
+            filled, cost = after.cum_qty, after.gross
         else:
-            cost = ZERO
-            if before.cum_qty is not gained:
-                filled = gained - before.cum_qty
-            else:
-                filled = ZERO
-            if before.gross is not after.gross:
-                cost = after.gross - before.gross
-            if before.commission is not after.commission:
+            filled = ZERO if after.cum_qty is before.cum_qty else after.cum_qty - before.cum_qty
+            cost = ZERO if after.gross is before.gross else after.gross - before.gross
+            if after.commission is not before.commission:
                 book.fees += after.commission - before.commission
         if filled:
             self._filled(book, holding, after, filled)
@@ -225,7 +220,7 @@ class Portfolio:
             done = self.done
             done[order.order_id] = line.now
             if len(done) > BUSTABLE:
-                del done[next(iter(done))]
+                done.popitem(last=False)
 
     def _received(self, entry: Entry, event: OrderReceived, after: Order | None) -> None:
         self._message(self._now, event.session_id, event.account, event.symbol, event.broker)
@@ -237,7 +232,7 @@ class Portfolio:
         book.broker = after.broker
         line = self.lines.get(after.order_id)
         if line is not None:
-            self._value(book, line, Rates(reserved, after, reserved_qty(after)))
+            self._value(book, line, Rates(reserved, after, line.qty))
         day = book.day
         if reserved is not None and reserved.value is not None:
             day.turnover += reserved.value
@@ -255,7 +250,7 @@ class Portfolio:
         book = self.account(after.account)
         line = self.lines.get(after.order_id)
         if line is not None:
-            self._value(book, line, Rates(event.reserved, after, reserved_qty(after)))
+            self._value(book, line, Rates(event.reserved, after, line.qty))
             book.acknowledged(line, self._now)
 
     def _value(self, book: AccountBook, line: Line, rates: Rates) -> None:
@@ -325,22 +320,24 @@ class Portfolio:
 
     def _message(self, now: int, session_id: str, account: str, symbol: str, broker: str) -> None:
         """One D or G: a token from each bucket that it falls into, if there is one."""
-        self._token(self.sessions, SESSION, session_id, now)
-        self._token(self.account_buckets, ACCOUNT, account, now)
-        self._token(self.symbols, SYMBOL, symbol, now)
-        if broker in self.limits.rated_brokers:
-            self._token(self.brokers, BROKER, broker, now)
+        limits = self.limits
+        version, stale = limits.version, now >= limits.until
+        for buckets, scope, name in (
+            (self.sessions, SESSION, session_id),
+            (self.account_buckets, ACCOUNT, account),
+            (self.symbols, SYMBOL, symbol),
+        ):
+            bucket = buckets.get(name)
+            if bucket is None or stale or bucket.version != version:
+                bucket = self.bucket(buckets, scope, name, now)
+            if bucket is not None:
+                bucket.take(now)
+        if broker in limits.rated_brokers:
+            bucket = self.bucket(self.brokers, BROKER, broker, now)
+            if bucket is not None:
+                bucket.take(now)
         if account:
             self.account(account).day.messages += 1
-
-    def _token(self, buckets: dict[str, Bucket], scope: Scope, name: str, now: int) -> None:
-        limits = self.limits
-        bucket = buckets.get(name)
-        if bucket is None or bucket.version != limits.version or now >= limits.until:
-            bucket = self.bucket(buckets, scope, name, now)
-            if bucket is None:
-                return
-        bucket.take(now)
 
     def _state(self, entry: Entry, event: TradingHalted | TradingResumed, after: Order | None) -> None:
         self.states.on_entry(entry)

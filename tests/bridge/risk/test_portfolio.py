@@ -526,7 +526,7 @@ def test_an_order_found_at_the_broker_is_shown_by_its_next_statement(world):
 def test_the_remembered_value_of_filled_orders_is_bounded(world):
     from bridge.risk import portfolio
 
-    world.portfolio.done = dict.fromkeys(range(-portfolio.BUSTABLE, 0))
+    world.portfolio.done.update(dict.fromkeys(range(-portfolio.BUSTABLE, 0)))
     order_id = world.place(Side.BUY, "AAPL", 10, 100)
     world.fill(order_id, 10, 100)
     assert len(world.portfolio.done) == portfolio.BUSTABLE
