@@ -44,7 +44,8 @@ class Usual:
         "after", "amount", "asset_class", "balance", "cash_gross", "collars", "concentration", "cross", "currency",
         "day_trades", "drawdown", "expires", "exposure", "fat_finger", "fee", "gross", "long", "lookalike_ns", "loss",
         "lot", "marked", "max_qty", "min_qty", "most", "net", "orders", "passive", "position", "product",
-        "rated_account", "rated_session", "rated_symbol", "sector", "sector_name", "self_match", "short", "table", "tick", "turnover",
+        "rated_account", "rated_session", "rated_symbol", "sector", "sector_name", "self_match", "short", "table",
+        "tick", "turnover",
         "unit", "value", "volume", "watched", "working", "working_symbol",
     )  # fmt: skip
 
