@@ -11,7 +11,7 @@ from tests.bridge.cli.conftest import Running, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
-DATA = Path(os.environ.get("FIXBRIDGE_TEST_DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("FIXBRIDGE_TEST_DATA", "recordings"))
 
 
 @pytest.fixture(scope="module")

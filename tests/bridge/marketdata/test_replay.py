@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,7 @@ from bridge.marketdata.replay import ReplayFileError, ReplaySource, merged, read
 from bridge.orders.market import Aggressor, Quote, Trade
 from sessions.clock import ManualClock
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = Path(os.environ.get("FIXBRIDGE_TEST_DATA", "recordings"))
 recorded = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recorded data is not in {DATA}")
 
 QUOTES = """ts,symbol,bid_px,bid_sz,ask_px,ask_sz

@@ -1,5 +1,6 @@
 """The exchange on a tape: recorded where there is one, and a small one that was made for this."""
 
+import os
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from bridge.marketdata.replay import merged
 from bridge.orders.market import AssetClass, Quote
 from fixspec.enums import Side, TimeInForce
 
-DATA = Path(__file__).parents[5] / "shared" / "data"
+DATA = Path(os.environ.get("FIXBRIDGE_TEST_DATA", "recordings"))
 MADE = Path(__file__).parent / "made"
 INSTRUMENTS = Instruments.starter(date(2024, 7, 1))
 recorded = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recorded data is not in {DATA}")
