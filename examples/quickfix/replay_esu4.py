@@ -1,8 +1,8 @@
 """Trade a recorded market through real QuickFIX and check every fill against what the recording allowed at that moment.
 
-    .venv/bin/python examples/quickfix/replay_esu4.py [DATA] [--speed 8]
+    .venv/bin/python examples/quickfix/replay_esu4.py DATA [--speed 8]
 
-DATA (default ../shared/data) holds ESU4_2024-07-01_quotes.csv and ESU4_2024-07-01_trades.csv: four minutes of the
+DATA holds ESU4_2024-07-01_quotes.csv and ESU4_2024-07-01_trades.csv: four minutes of the
 E-mini S&P 500 future around midnight. The script starts a daemon of its own that plays them, enters market, limit, stop
 and stop-limit orders, a cancel and a replace, and prints a table. Exit code 0: all went as the market allowed.
 
@@ -210,8 +210,7 @@ def report(orders: list[Order], tape: Tape) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = HERE.parent.parent.parent / "shared" / "data"
-    parser.add_argument("data", nargs="?", type=Path, default=default, help="directory of the recordings")
+    parser.add_argument("data", type=Path, help="directory of the recordings")
     parser.add_argument("--speed", type=float, default=8.0, help="factor on the recording's pace")
     arguments = parser.parse_args()
     missing = [name for name in (QUOTES, TRADES) if not (arguments.data / name).is_file()]
