@@ -95,6 +95,9 @@ def row(rule: str, text: str, scope: Scope = Scope.GLOBAL, name: str = "") -> Ro
     limit = parse_limit(text, parameter.unit if parameter is not None else Unit.BASE)
     if limit.mode is not LimitMode.BLOCK and rule in ALWAYS_ON:
         raise LimitError(f"{rule} cannot be switched off")
+    if limit.mode is LimitMode.WARN and parameter is not None and parameter.aside and parameter.rule == "R10":
+        # above a limit that only warns there is no number to reckon with
+        raise LimitError(f"{rule} is a rate to reckon with, no limit: it cannot only warn")
     return Row(rule, scope, name, limit)
 
 

@@ -258,3 +258,9 @@ def test_a_limit_that_nobody_set_refuses(world):
     world.set("R03", "off")
     case = Case(world.order(Side.BUY, "AAPL", 1, 100), world.desk, world.portfolio, world.chain.marks)
     assert case.unset("R03") is None
+
+
+@pytest.mark.parametrize("rule", ["R10.long_rate", "R10.margin", "R10.fees"])
+def test_a_margin_rate_cannot_only_warn(rule):
+    with pytest.raises(LimitError, match="cannot only warn"):
+        row(rule, "0.5 warn")
