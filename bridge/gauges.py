@@ -77,6 +77,9 @@ class Gauges:
         gauge = vitals.broker(name)
         gauge.mode = adapter.mode.value
         gauge.unready = adapter.unready or ""
+        # what only adapters with a connection and a published limit can tell
+        gauge.budget_ratio = getattr(adapter, "budget_ratio", 0.0)
+        gauge.reconnects = getattr(adapter, "reconnects", 0)
         finished = self._reconciler.finished.get(name)
         accounts: Iterable[str] = [each.account for each in self._desk.accounts.values() if each.broker == name]
         age = self._clock.monotonic() - finished if finished is not None else 0.0
