@@ -197,12 +197,10 @@ class Marks:
                 totals.unpriced[symbol] = holding
             else:
                 totals.marked[symbol] = new
-                if old is None or old.good_until != new.good_until:  # else it is due already
-                    item = (new.good_until, symbol)
-                    if later is None:
-                        heappush(totals.due, item)
-                    else:
-                        later.append(item)
+                if later is not None:
+                    later.append((new.good_until, symbol))
+                elif old is None or old.good_until != new.good_until:  # else it is due already
+                    heappush(totals.due, (new.good_until, symbol))
         if totals.unpriced and (new is not None or idle):
             totals.unpriced.pop(symbol, None)
         if old is not None or new is not None:
