@@ -10,14 +10,14 @@ from decimal import Decimal
 from heapq import heappop, heappush
 
 from bridge.interfaces import View
-from bridge.orders.market import AssetClass
+from bridge.orders.market import AssetClass, Instrument, Quote
 from bridge.orders.order import ZERO
 from bridge.orders.reports import BrokerAccount
 from bridge.risk.holdings import AccountBook, Holding
-from bridge.risk.limits import Table
+from bridge.risk.limits import Limits, Table
 from bridge.risk.members import CRYPTO, FUTURE, OPTION
 from bridge.risk.portfolio import Portfolio
-from bridge.risk.pricing import ONE, NoPrice, reference
+from bridge.risk.pricing import ONE, NoPrice, Reference, reference
 
 UNCLASSIFIED = "UNCLASSIFIED"
 FOREVER = 1 << 62
@@ -28,6 +28,61 @@ def margin_rate(asset_class: AssetClass, short: bool, cash_account: bool, table:
     if cash_account or asset_class is CRYPTO or asset_class is OPTION:
         return ONE
     return table.short_rate if short else table.long_rate
+
+
+class Price:
+    """What one unit of a holding is worth, in the account's base currency, and what that was learnt from.
+
+    `value` R·m·fx, `at_bid` and `at_ask` the same with the two sides, where there are two; `contract` the margin of one
+    where R10 has a table of them, else `long_rate` and `short_rate` are parts of value.
+    """
+
+    __slots__ = (
+        "at_ask", "at_bid", "contract", "currency", "fx", "good_until", "long_rate", "product", "quote", "sector",
+        "short_rate", "statement", "value", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        ref: Reference,
+        fx: Decimal,
+        product: Instrument,
+        statement: BrokerAccount | None,
+        table: Table,
+        version: int,
+        quote: Quote | None,
+    ) -> None:
+        """`quote` is None where the price depends on more than it: on a rate, or on a trade in its place."""
+        unit = product.multiplier if fx is ONE else product.multiplier * fx
+        self.value = unit * ref.price
+        self.at_bid = unit * ref.bid if ref.bid is not None else None
+        self.at_ask = unit * ref.ask if ref.ask is not None else None
+        self.fx = fx
+        self.good_until = ref.good_until
+        self.product = product
+        self.statement = statement
+        self.version = version
+        self.quote = quote if ref.bid is not None else None
+        self.sector = product.sector or UNCLASSIFIED
+        self.currency = "" if statement is not None and statement.currency == product.currency else product.currency
+        contract = table.bounds.get("R10.margin") if product.asset_class is FUTURE else None
+        self.contract = contract.block if contract is not None else None
+        cash = statement is not None and not statement.margin_account
+        self.long_rate = margin_rate(product.asset_class, False, cash, table)
+        self.short_rate = margin_rate(product.asset_class, True, cash, table)
+
+    def stands(self, holding: Holding, view: View, limits: Limits) -> bool:
+        """True when looking again would give the same."""
+        now, quote = view.now_ns, self.quote
+        return (
+            quote is not None
+            and quote is view.quote(holding.symbol)
+            and now <= self.good_until
+            and now < limits.until
+            and self.version == limits.version
+            and self.statement is view.account(holding.account)
+            and self.product is view.instrument(holding.symbol)
+        )
 
 
 class Marked:
@@ -43,6 +98,7 @@ class Marked:
         "long",
         "margin",
         "paid",
+        "price",
         "sector",
         "short",
     )
@@ -51,6 +107,7 @@ class Marked:
         self.holding = holding
         self.sector = sector
         self.currency = currency
+        self.price: Price | None = None
         self.good_until = 0
         self.long = self.short = self.gross = self.held = self.exit = self.margin = self.paid = ZERO
 
@@ -192,7 +249,7 @@ class Marks:
         old = totals.marked.pop(symbol, None)
         new: Marked | None = None
         if not idle or holding.paid:
-            new = self._closed(holding, old, view) if idle else self._value(holding, view)
+            new = self._closed(holding, old, view) if idle else self._value(holding, old, view)
             if new is None:
                 totals.unpriced[symbol] = holding
             else:
@@ -250,12 +307,40 @@ class Marks:
             return ONE
         return view.fx_rate(product.currency, holding.account)
 
-    def _value(self, holding: Holding, view: View) -> Marked | None:
+    def _value(self, holding: Holding, old: Marked | None, view: View) -> Marked | None:
+        price = old.price if old is not None else None
+        if price is None or not price.stands(holding, view, self._portfolio.limits):
+            price = self._look(holding, view)
+            if price is None:
+                return None
+        marked = Marked(holding, price.sector, price.currency)
+        marked.price = price
+        marked.good_until = price.good_until
+        pos, value, fx = holding.pos, price.value, price.fx
+        marked.paid = holding.paid if fx is ONE else holding.paid * fx
+        long, short = pos + holding.buy, pos - holding.sell
+        marked.long = worth_long = long * value
+        marked.short = worth_short = short * value
+        # WL is never below WS, so the larger size is the larger of WL and −WS
+        marked.gross = worth_long if long >= -short else -worth_short
+        if pos:
+            leaving = price.at_bid if pos > ZERO else price.at_ask
+            marked.held = held = pos * value
+            marked.exit = pos * leaving if leaving is not None else held
+            if price.contract is not None:
+                marked.margin = abs(pos) * price.contract
+            else:
+                marked.margin = abs(held) * (price.short_rate if pos < ZERO else price.long_rate)
+        return marked
+
+    def _look(self, holding: Holding, view: View) -> Price | None:
+        """The present price of a holding; None without one, or without a rate."""
         account, symbol, now = holding.account, holding.symbol, view.now_ns
         product = view.instrument(symbol)
         if product is None:
             return None
-        table = self._portfolio.limits.table(holding, product.asset_class, now)
+        limits = self._portfolio.limits
+        table = limits.table(holding, product.asset_class, now)
         ref = reference(account, symbol, view, table, now)
         if isinstance(ref, NoPrice):
             return None
@@ -264,24 +349,4 @@ class Marks:
         fx = ONE if home else view.fx_rate(product.currency, account)
         if fx is None:
             return None
-        marked = Marked(holding, product.sector or UNCLASSIFIED, "" if home else product.currency)
-        marked.good_until = ref.good_until
-        unit, pos = product.multiplier if home else product.multiplier * fx, holding.pos
-        marked.paid = holding.paid if home else holding.paid * fx
-        long, short = pos + holding.buy, pos - holding.sell
-        value = unit * ref.price
-        marked.long = worth_long = long * value
-        marked.short = worth_short = short * value
-        # WL is never below WS, so the larger size is the larger of WL and −WS
-        marked.gross = worth_long if long >= -short else -worth_short
-        if pos:
-            leaving = ref.bid if pos > ZERO else ref.ask
-            marked.held = held = pos * value
-            marked.exit = pos * unit * leaving if leaving is not None else held
-            contract = table.bounds.get("R10.margin")
-            if contract is not None and product.asset_class is FUTURE:
-                marked.margin = abs(pos) * contract.block
-            else:
-                cash = statement is not None and not statement.margin_account
-                marked.margin = abs(held) * margin_rate(product.asset_class, pos < ZERO, cash, table)
-        return marked
+        return Price(ref, fx, product, statement, table, limits.version, view.quote(symbol) if home else None)
